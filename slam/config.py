@@ -1,0 +1,178 @@
+"""Every setting, its default and its unit. One section per module; a class receives its own section only.
+
+Read from TOML, then ``--set section.name=value``. Unknown names are errors with a suggestion; nothing is repaired.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from slam.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    name: str = "sift"  # a row of slam.features.FEATURES
+    max_keypoints: int = 512  # per image
+    stereo_max_keypoints: int = 1024  # per image of a stereo pair
+    weights: str = ""  # file of extractor weights, "" for the ones that come with the name
+
+
+@dataclass(frozen=True)
+class MatcherConfig:
+    name: str = "lightglue"  # a row of slam.matching.MATCHERS
+    weights: str = ""  # file of matcher weights, "" for the ones that belong to the features
+    depth_confidence: float = 0.95  # share of confident points that ends the matching; -1 never ends early
+    width_confidence: float = 0.99  # a point leaves when surer than this that it has no match; -1 never drops
+    filter_threshold: float = 0.1  # least probability of a match
+    max_layers: int = 0  # cap on the layers run, 0 for all
+    ratio: float = 0.85  # nearest neighbour: best distance over second best
+
+
+@dataclass(frozen=True)
+class TrackingConfig:
+    local_keyframes: int = 12  # keyframes whose landmarks form the local map
+    local_landmarks: int = 640  # most landmarks in the virtual view
+    min_matches: int = 15  # below: LOST, too few matches
+    min_inliers: int = 12  # below: LOST, too few inliers
+    pnp_threshold_px: float = 4.0  # RANSAC inlier bound
+    inlier_px: float = 2.5  # final bound, at the 95 % quantile of the robust fit
+    search_radius_px: float = 8.0  # guided search around the projection
+    search_similarity: float = 0.80  # least cosine of descriptors in the guided search
+
+
+@dataclass(frozen=True)
+class KeyframeConfig:
+    min_frames: int = 2  # least frames between keyframes
+    max_frames: int = 30  # most frames between keyframes while the camera moves
+    tracked_share: float = 0.7  # new keyframe when fewer of the reference's landmarks are seen
+    min_tracked: int = 80  # new keyframe when fewer landmarks are seen
+    new_share: float = 0.35  # new keyframe when this share of features could become new landmarks
+
+
+@dataclass(frozen=True)
+class InitConfig:
+    min_matches: int = 60  # monocular: with the first view
+    min_parallax_px: float = 12.0  # monocular: median, rotation removed
+    min_parallax_deg: float = 1.0  # monocular: median of the triangulated points
+    min_landmarks: int = 50  # any mode: to start a map
+    max_wait_frames: int = 30  # monocular: then a new first view
+
+
+@dataclass(frozen=True)
+class MappingConfig:
+    neighbours: int = 3  # keyframes a new keyframe triangulates with
+    min_parallax_deg: float = 1.0  # of a triangulated landmark
+    max_reprojection_px: float = 2.5  # of a triangulated landmark
+    max_depth_baselines: float = 40.0  # measured depth is trusted up to this many baselines
+    cull_found_share: float = 0.25  # landmark leaves when found in fewer of the frames it should be seen in
+    cull_after_keyframes: int = 2  # age at which a landmark must have cull_observations
+    cull_observations: int = 2  # RGB-D and stereo; one more in mono
+
+
+@dataclass(frozen=True)
+class GraphConfig:
+    window: int = 8  # keyframes optimised
+    edge: int = 8  # older keyframes that see the same landmarks, held by their marginal prior
+    iterations: int = 8  # Levenberg-Marquardt, at most
+    sigma_px: float = 1.0  # of a keypoint
+    sigma_disparity_px: float = 1.0  # of right_x
+    huber: float = 1.5  # sigmas
+    outlier_px: float = 4.0  # observations beyond are dropped
+    max_landmarks: int = 1200  # in one window
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    seed: int = 0
+    ahead: int = 4  # frames read and extracted ahead in replay
+    viewer_hz: float = 10.0
+
+
+@dataclass(frozen=True)
+class SlamConfig:
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    keyframes: KeyframeConfig = field(default_factory=KeyframeConfig)
+    init: InitConfig = field(default_factory=InitConfig)
+    mapping: MappingConfig = field(default_factory=MappingConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+
+def load_config(path: Path) -> SlamConfig:
+    """The configuration in a TOML file, defaults where it is silent. Raises ConfigError."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"config {path}: cannot be read ({error.strerror}); check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config {path}: not valid TOML ({error})") from error
+    return updated(SlamConfig(), values, str(path))
+
+
+def updated(section: Any, values: dict[str, Any], where: str) -> Any:
+    """A copy of a section with the given values; unknown names and wrong types raise ConfigError."""
+    known = {f.name for f in fields(section)}
+    changes = {}
+    for name, value in values.items():
+        if name not in known:
+            raise ConfigError(f"{where}: unknown setting '{name}'{_suggestion(name, known)}")
+        changes[name] = _converted(getattr(section, name), value, f"{where}: {name}")
+    return replace(section, **changes)
+
+
+def with_setting(config: SlamConfig, setting: str) -> SlamConfig:
+    """The configuration after one ``section.name=value``; the value is TOML, or a bare word. Raises ConfigError."""
+    path, separator, text = setting.partition("=")
+    section, dot, name = path.strip().partition(".")
+    if not (separator and dot and name):
+        raise ConfigError(f"--set {setting}: write it as section.name=value, for example tracking.min_matches=20")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    return updated(config, {section: {name: value}}, f"--set {setting}")
+
+
+def write_config(config: SlamConfig, path: Path, extra: dict[str, Any] | None = None) -> None:
+    """Write every setting as TOML that load_config reads back; ``extra`` goes into a comment header."""
+    header = "".join(f"# {name} = {value}\n" for name, value in (extra or {}).items())
+    path.write_text(header + tomli_w.dumps(as_dict(config)))
+
+
+def as_dict(section: Any) -> dict[str, Any]:
+    """Nested plain dictionary of a section."""
+    return {
+        f.name: as_dict(value) if is_dataclass(value) else value
+        for f in fields(section)
+        for value in [getattr(section, f.name)]
+    }
+
+
+def _converted(default: Any, value: Any, where: str) -> Any:
+    if is_dataclass(default):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where}: is a section, not a value; write [{where.rsplit(' ', 1)[-1]}] above its settings")
+        return updated(default, value, where)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise ConfigError(f"{where}: must be {_kind(default)}, got {value!r}")
+    return value
+
+
+def _kind(value: Any) -> str:
+    return {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[type(value)]
+
+
+def _suggestion(name: str, known: set[str]) -> str:
+    close = difflib.get_close_matches(name, known, 1)
+    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(sorted(known))}"
