@@ -89,7 +89,7 @@ class ImuNoise:
 class Rig:
     """The cameras of a device. ``left`` is ``cam``; with a right camera both are distorted as captured.
 
-    Sources of stereo recordings give rectified pairs: they call ``slam.sources.rectify`` and hand out the rectified rig.
+    Sources of stereo recordings give rectified pairs and hand out the rectified rig (slam/sources/rectify.py).
     """
 
     name: str

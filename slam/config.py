@@ -59,7 +59,7 @@ class KeyframeConfig:
 @dataclass(frozen=True)
 class InitConfig:
     min_matches: int = 60  # monocular: with the first view
-    min_parallax_px: float = 12.0  # monocular: median, rotation removed
+    min_residual_px: float = 2.0  # monocular: median distance that the best pure rotation leaves
     min_parallax_deg: float = 1.0  # monocular: median of the triangulated points
     min_landmarks: int = 50  # any mode: to start a map
     max_wait_frames: int = 30  # monocular: then a new first view
@@ -160,7 +160,7 @@ def as_dict(section: Any) -> dict[str, Any]:
 def _converted(default: Any, value: Any, where: str) -> Any:
     if is_dataclass(default):
         if not isinstance(value, dict):
-            raise ConfigError(f"{where}: is a section, not a value; write [{where.rsplit(' ', 1)[-1]}] above its settings")
+            raise ConfigError(f"{where}: is a section; write [{where.rsplit(' ', 1)[-1]}] above its settings")
         return updated(default, value, where)
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

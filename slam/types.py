@@ -168,6 +168,7 @@ class Correction:
     T_world_cam: Float64  # (K, 4, 4)
     landmark_ids: Int64  # (L,)
     points_world: Float64  # (L, 3)
+    covariances: Float64  # (K, 6, 6) of the poses, in the camera's tangent, rotation (rad) first, then m
     outlier_keyframe_ids: Int64  # (O,) observations to drop: keyframe and
     outlier_landmark_ids: Int64  # (O,) landmark
     error_px: float = float("nan")  # robust reprojection RMS after optimisation

@@ -1,0 +1,148 @@
+"""Local bundle adjustment in GTSAM: projection and stereo factors with robust kernels. The only home of gtsam."""
+
+from __future__ import annotations
+
+import time
+
+import gtsam
+import numpy as np
+from gtsam.symbol_shorthand import L, X
+
+from slam.geometry import apply, invert
+from slam.graph.window import WindowProblem
+from slam.types import Correction, Float64
+
+MIN_OBSERVATIONS = 20
+SCALE_SIGMA = 1e-3  # of the distance that holds a monocular scale, relative
+
+
+def optimize(problem: WindowProblem) -> Correction:
+    """Better poses and points by Levenberg-Marquardt; on failure a Correction that changes nothing and says why."""
+    start = time.perf_counter()
+    if len(problem.xy) < MIN_OBSERVATIONS:
+        return _unchanged(problem, f"only {len(problem.xy)} observations", start)
+    graph, values = _graph(problem), _values(problem)
+    try:
+        result = gtsam.LevenbergMarquardtOptimizer(graph, values, _parameters(problem)).optimize()
+        covariances = _covariances(problem, graph, result)
+    except RuntimeError as error:  # GTSAM's indeterminate systems arrive as this
+        return _unchanged(problem, str(error).strip().splitlines()[0], start)
+    return _correction(problem, result, covariances, start)
+
+
+def _parameters(problem: WindowProblem) -> gtsam.LevenbergMarquardtParams:
+    parameters = gtsam.LevenbergMarquardtParams()
+    parameters.setMaxIterations(problem.config.iterations)
+    parameters.setRelativeErrorTol(1e-4)
+    parameters.setOrderingType("METIS" if len(problem.landmark_ids) > 20000 else "COLAMD")
+    return parameters
+
+
+def _values(problem: WindowProblem) -> gtsam.Values:
+    values = gtsam.Values()
+    for i, T_world_cam in enumerate(problem.T_world_cam):
+        values.insert(X(i), gtsam.Pose3(T_world_cam))
+    for j, point_world in enumerate(problem.points_world):
+        values.insert(L(j), point_world)
+    return values
+
+
+def _graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
+    graph = gtsam.NonlinearFactorGraph()
+    _add_observations(graph, problem)
+    for i in np.flatnonzero(problem.is_edge).tolist():
+        noise = gtsam.noiseModel.Gaussian.Covariance(problem.prior_covariances[i])
+        graph.add(gtsam.PriorFactorPose3(X(i), gtsam.Pose3(problem.T_world_cam[i]), noise))
+    if problem.scale_pair is not None:
+        a, b = problem.scale_pair
+        distance = float(np.linalg.norm(problem.T_world_cam[a, :3, 3] - problem.T_world_cam[b, :3, 3]))
+        noise = gtsam.noiseModel.Isotropic.Sigma(1, max(SCALE_SIGMA * distance, 1e-9))
+        graph.add(gtsam.RangeFactorPose3(X(a), X(b), distance, noise))
+    return graph
+
+
+def _add_observations(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem) -> None:
+    fx, fy, cx, cy = problem.intrinsics
+    mono_camera = gtsam.Cal3_S2(fx, fy, 0.0, cx, cy)
+    stereo_camera = gtsam.Cal3_S2Stereo(fx, fy, 0.0, cx, cy, problem.baseline_m)
+    mono_noise, stereo_noise = _noises(problem)
+    rows = zip(
+        problem.keyframe_index.tolist(), problem.landmark_index.tolist(), problem.xy.tolist(), problem.right_x.tolist()
+    )
+    for i, j, (x, y), right_x in rows:
+        if np.isfinite(right_x):
+            measured = gtsam.StereoPoint2(x, right_x, y)
+            factor = gtsam.GenericStereoFactor3D(measured, stereo_noise, X(i), L(j), stereo_camera, False, False)
+        else:
+            factor = gtsam.GenericProjectionFactorCal3_S2(
+                np.array([x, y]), mono_noise, X(i), L(j), mono_camera, False, False
+            )
+        graph.add(factor)
+
+
+def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseModel.Base]:
+    """Robust noise of a pixel, and of (x, right_x, y): the disparity's own noise sits on right_x."""
+    config = problem.config
+    huber = gtsam.noiseModel.mEstimator.Huber.Create(config.huber)
+    mono = gtsam.noiseModel.Isotropic.Sigma(2, config.sigma_px)
+    stereo = gtsam.noiseModel.Diagonal.Sigmas(
+        np.array([config.sigma_px, np.hypot(config.sigma_px, config.sigma_disparity_px), config.sigma_px])
+    )
+    return gtsam.noiseModel.Robust.Create(huber, mono), gtsam.noiseModel.Robust.Create(huber, stereo)
+
+
+def _covariances(problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, result: gtsam.Values) -> Float64:
+    """(K, 6, 6) marginal covariance of every pose: the prior of those that leave the window."""
+    marginals = gtsam.Marginals(graph, result)
+    return np.stack([marginals.marginalCovariance(X(i)) for i in range(len(problem.keyframe_ids))])
+
+
+def _correction(problem: WindowProblem, result: gtsam.Values, covariances: Float64, start: float) -> Correction:
+    T_world_cam = np.stack([result.atPose3(X(i)).matrix() for i in range(len(problem.keyframe_ids))])
+    points_world = np.stack([result.atPoint3(L(j)) for j in range(len(problem.landmark_ids))])
+    error_px = _errors_px(problem, T_world_cam, points_world)
+    if not (np.isfinite(T_world_cam).all() and np.isfinite(points_world).all()):
+        return _unchanged(problem, "the solution is not finite", start)
+    outlier = error_px > problem.config.outlier_px
+    inlier_rms = float(np.sqrt(np.mean(error_px[~outlier] ** 2))) if (~outlier).any() else float("nan")
+    return Correction(
+        problem.keyframe_ids,
+        T_world_cam,
+        problem.landmark_ids,
+        points_world,
+        covariances,
+        problem.keyframe_ids[problem.keyframe_index[outlier]],
+        problem.landmark_ids[problem.landmark_index[outlier]],
+        inlier_rms,
+        (time.perf_counter() - start) * 1e3,
+    )
+
+
+def _errors_px(problem: WindowProblem, T_world_cam: Float64, points_world: Float64) -> Float64:
+    """(O,) reprojection error of every observation, disparity included; infinite behind the camera."""
+    fx, fy, cx, cy = problem.intrinsics
+    points_cam = np.empty((len(problem.xy), 3))
+    for i, T in enumerate(T_world_cam):
+        seen = problem.keyframe_index == i
+        points_cam[seen] = apply(invert(T), points_world[problem.landmark_index[seen]])
+    z = np.where(points_cam[:, 2] > 1e-3, points_cam[:, 2], np.nan)
+    error = points_cam[:, :2] / z[:, None] * (fx, fy) + (cx, cy) - problem.xy
+    disparity = problem.baseline_m * fx / z - (problem.xy[:, 0] - problem.right_x)
+    disparity /= np.hypot(1.0, problem.config.sigma_disparity_px)
+    total = np.hypot(np.linalg.norm(error, axis=1), np.where(np.isfinite(problem.right_x), disparity, 0.0))
+    return np.nan_to_num(total, nan=np.inf)
+
+
+def _unchanged(problem: WindowProblem, why: str, start: float) -> Correction:
+    none = np.zeros(0, np.int64)
+    return Correction(
+        none,
+        np.zeros((0, 4, 4)),
+        none,
+        np.zeros((0, 3)),
+        np.zeros((0, 6, 6)),
+        none,
+        none,
+        ms=(time.perf_counter() - start) * 1e3,
+        failure=why,
+    )

@@ -1,0 +1,51 @@
+"""Where the camera will be: constant velocity between frames."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from slam.geometry import invert, transform
+from slam.types import Float64
+
+MAX_GAP_S = 0.5  # after a longer gap the last velocity says nothing
+
+
+class MotionModel:
+    """Predicts a pose from the last two; silent (None) until it has seen one."""
+
+    def __init__(self) -> None:
+        self._T_world_cam: Float64 | None = None
+        self._T_before_last: Float64 = np.eye(4)  # motion of the camera over the last step
+        self._stamp_ns = 0
+        self._step_s = 0.0
+
+    def predict(self, stamp_ns: int) -> Float64 | None:
+        """T_world_cam (4, 4) expected at a time, or None."""
+        if self._T_world_cam is None:
+            return None
+        ahead_s = (stamp_ns - self._stamp_ns) * 1e-9
+        if self._step_s <= 0 or ahead_s > MAX_GAP_S:
+            return self._T_world_cam.copy()
+        return self._T_world_cam @ _scaled(self._T_before_last, ahead_s / self._step_s)
+
+    def update(self, stamp_ns: int, T_world_cam: Float64) -> None:
+        """Take the pose of a tracked frame."""
+        if self._T_world_cam is not None:
+            self._step_s = (stamp_ns - self._stamp_ns) * 1e-9
+            self._T_before_last = invert(self._T_world_cam) @ T_world_cam
+        self._T_world_cam, self._stamp_ns = T_world_cam, stamp_ns
+
+    def moved(self, T_world_cam: Float64) -> None:
+        """The map was corrected: the last frame lies here now; its velocity stays."""
+        self._T_world_cam = T_world_cam
+
+    def forget_velocity(self) -> None:
+        """After a loss: stay where we were until two poses say more."""
+        self._step_s = 0.0
+
+
+def _scaled(T_a_b: Float64, factor: float) -> Float64:
+    """A share of a motion, rotation and translation each scaled."""
+    rotation = Rotation.from_matrix(T_a_b[:3, :3]).as_rotvec() * factor
+    return transform(Rotation.from_rotvec(rotation).as_matrix(), T_a_b[:3, 3] * factor)
