@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
+
 from slam.graph.window import WindowProblem
 from slam.types import Correction
 
@@ -42,3 +44,10 @@ class InlineGraph:
 
     def close(self) -> None:
         self._answer = None
+
+
+def no_correction(why: str, ms: float = 0.0) -> Correction:
+    """The answer that changes nothing, and says why."""
+    none = np.zeros(0, np.int64)
+    no_poses, no_points, no_covariances = np.zeros((0, 4, 4)), np.zeros((0, 3)), np.zeros((0, 6, 6))
+    return Correction(none, no_poses, none, no_points, no_covariances, none, none, ms=ms, failure=why)

@@ -9,10 +9,12 @@ import numpy as np
 from gtsam.symbol_shorthand import L, X
 
 from slam.geometry import apply, invert
+from slam.graph import no_correction
 from slam.graph.window import WindowProblem
 from slam.types import Correction, Float64
 
 MIN_OBSERVATIONS = 20
+LANDMARK_PRIOR = 1.0  # sigma of a landmark's place before it is optimised, of its distance
 SCALE_SIGMA = 1e-3  # of the distance that holds a monocular scale, relative
 
 
@@ -20,13 +22,13 @@ def optimize(problem: WindowProblem) -> Correction:
     """Better poses and points by Levenberg-Marquardt; on failure a Correction that changes nothing and says why."""
     start = time.perf_counter()
     if len(problem.xy) < MIN_OBSERVATIONS:
-        return _unchanged(problem, f"only {len(problem.xy)} observations", start)
+        return _unchanged(f"only {len(problem.xy)} observations", start)
     graph, values = _graph(problem), _values(problem)
     try:
         result = gtsam.LevenbergMarquardtOptimizer(graph, values, _parameters(problem)).optimize()
         covariances = _covariances(problem, graph, result)
     except RuntimeError as error:  # GTSAM's indeterminate systems arrive as this
-        return _unchanged(problem, str(error).strip().splitlines()[0], start)
+        return _unchanged(str(error).strip().splitlines()[0], start)
     return _correction(problem, result, covariances, start)
 
 
@@ -53,6 +55,7 @@ def _graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
     for i in np.flatnonzero(problem.is_edge).tolist():
         noise = gtsam.noiseModel.Gaussian.Covariance(problem.prior_covariances[i])
         graph.add(gtsam.PriorFactorPose3(X(i), gtsam.Pose3(problem.T_world_cam[i]), noise))
+    _add_landmark_priors(graph, problem)
     if problem.scale_pair is not None:
         a, b = problem.scale_pair
         distance = float(np.linalg.norm(problem.T_world_cam[a, :3, 3] - problem.T_world_cam[b, :3, 3]))
@@ -80,6 +83,15 @@ def _add_observations(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem)
         graph.add(factor)
 
 
+def _add_landmark_priors(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem) -> None:
+    """Hold each landmark as loosely as its distance: without parallax it would run to infinity and break the system."""
+    center = problem.T_world_cam[~problem.is_edge, :3, 3].mean(0) if not problem.is_edge.all() else np.zeros(3)
+    distances = np.maximum(np.linalg.norm(problem.points_world - center, axis=1), 1e-3)
+    for j, (point_world, distance) in enumerate(zip(problem.points_world, distances.tolist())):
+        noise = gtsam.noiseModel.Isotropic.Sigma(3, LANDMARK_PRIOR * distance)
+        graph.add(gtsam.PriorFactorPoint3(L(j), point_world, noise))
+
+
 def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseModel.Base]:
     """Robust noise of a pixel, and of (x, right_x, y): the disparity's own noise sits on right_x."""
     config = problem.config
@@ -102,7 +114,7 @@ def _correction(problem: WindowProblem, result: gtsam.Values, covariances: Float
     points_world = np.stack([result.atPoint3(L(j)) for j in range(len(problem.landmark_ids))])
     error_px = _errors_px(problem, T_world_cam, points_world)
     if not (np.isfinite(T_world_cam).all() and np.isfinite(points_world).all()):
-        return _unchanged(problem, "the solution is not finite", start)
+        return _unchanged("the solution is not finite", start)
     outlier = error_px > problem.config.outlier_px
     inlier_rms = float(np.sqrt(np.mean(error_px[~outlier] ** 2))) if (~outlier).any() else float("nan")
     return Correction(
@@ -133,16 +145,5 @@ def _errors_px(problem: WindowProblem, T_world_cam: Float64, points_world: Float
     return np.nan_to_num(total, nan=np.inf)
 
 
-def _unchanged(problem: WindowProblem, why: str, start: float) -> Correction:
-    none = np.zeros(0, np.int64)
-    return Correction(
-        none,
-        np.zeros((0, 4, 4)),
-        none,
-        np.zeros((0, 3)),
-        np.zeros((0, 6, 6)),
-        none,
-        none,
-        ms=(time.perf_counter() - start) * 1e3,
-        failure=why,
-    )
+def _unchanged(why: str, start: float) -> Correction:
+    return no_correction(why, (time.perf_counter() - start) * 1e3)

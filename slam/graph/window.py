@@ -47,7 +47,8 @@ def choose_window(
         is_edge[0] = True
     observations = [_observations(world, i, int(k), landmark_ids) for i, k in enumerate(keyframe_ids)]
     keyframe_index, landmark_index, xy, right_x = (np.concatenate(part) for part in zip(*observations))
-    used = np.bincount(landmark_index, minlength=len(landmark_ids)) >= (1 if mode.is_metric else 2)
+    held = np.where(np.isfinite(right_x), 2, 1)  # a point needs two pictures, or one with depth
+    used = np.bincount(landmark_index, held, minlength=len(landmark_ids)) >= 2
     kept = used[landmark_index]
     return WindowProblem(
         (rig.left.fx, rig.left.fy, rig.left.cx, rig.left.cy),

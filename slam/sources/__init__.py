@@ -1,0 +1,99 @@
+"""Where frames come from: a table of recordings and cameras, opened by name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from slam.camera import Rig
+from slam.errors import SourceError
+from slam.trajectory import Trajectory
+from slam.types import Frame, Mode
+
+NOMINAL_FPS = 30.0  # of images that carry no time
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A frame that was not handed out, and why."""
+
+    index: int
+    stamp_ns: int
+    reason: str
+
+
+class Source(Protocol):
+    """A recording: frames in the order of their stamps, read when asked for; iterating again starts again."""
+
+    name: str  # a row of SOURCES
+    path: Path
+    rig: Rig  # of the frames as handed out: rectified in stereo
+    mode: Mode
+    ground_truth: Trajectory | None  # T_gt_cam: pose of ``rig.left``
+    skipped: list[Skip]  # of the current iteration, in order
+
+    def __len__(self) -> int:
+        """Frames of the recording, skipped ones counted."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """What the user asked for; None leaves it to the recording."""
+
+    mode: Mode | None = None
+    rig: Rig | None = None
+    depth_factor: float | None = None  # raw depth units per metre
+    max_frames: int | None = None
+    fps: float = NOMINAL_FPS  # of images without stamps
+
+
+SOURCES = {
+    "demo": "slam.sources.demo:open_demo",
+    "tum": "slam.sources.tum:open_tum",
+    "euroc": "slam.sources.euroc:open_euroc",
+    "kitti": "slam.sources.kitti:open_kitti",
+    "folder": "slam.sources.folder:open_folder",
+    "video": "slam.sources.video:open_video",
+}
+
+
+def open_source(
+    name: str,
+    path: Path | str | None,
+    *,
+    mode: Mode | None = None,
+    rig: Rig | None = None,
+    depth_factor: float | None = None,
+    max_frames: int | None = None,
+    fps: float = NOMINAL_FPS,
+) -> Source:
+    """Open a recording and read its first frames, so that what is wrong is known before a run starts.
+
+    Raises SourceError for an unknown name or a recording that cannot be read, CalibrationError for a rig that does
+    not fit the images.
+    """
+    opener = source_opener(name)
+    if path is None and name != "demo":
+        raise SourceError(f"source {name}: needs a path; write it as: slam run {name} PATH")
+    if path is not None and not Path(path).exists():
+        raise SourceError(f"source {name}: {path} does not exist; check the path")
+    if max_frames is not None and max_frames < 1:
+        raise SourceError(f"source {name}: max frames must be at least 1, got {max_frames}")
+    options = SourceOptions(mode, rig, depth_factor, max_frames, fps)
+    return opener(None if path is None else Path(path), options)
+
+
+def source_opener(name: str) -> Callable[[Path | None, SourceOptions], Source]:
+    """The function behind a row of SOURCES. Raises SourceError for an unknown name."""
+    if name not in SOURCES:
+        close = difflib.get_close_matches(name, SOURCES, 1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(SOURCES)}"
+        raise SourceError(f"source '{name}' is unknown; {hint}")
+    module, _, function = SOURCES[name].partition(":")
+    return getattr(importlib.import_module(module), function)

@@ -1,0 +1,199 @@
+"""The command line. Each command imports what it needs when it runs, so that --help answers at once."""
+
+from __future__ import annotations
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # before numpy loads: one math thread per worker
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import slam
+from slam.errors import SlamError
+
+if TYPE_CHECKING:
+    from slam.running.run import Progress
+
+app = typer.Typer(
+    name="slam",
+    help="Earlybird SLAM: real-time visual SLAM with an early-exit matcher.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def main() -> None:
+    """Entry point: bad input ends with one sentence and exit code 2; bugs show their traceback."""
+    try:
+        app()
+    except SlamError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"earlybird-slam {slam.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Earlybird SLAM: real-time visual SLAM with an early-exit matcher."""
+
+
+@app.command()
+def run(
+    source: Annotated[str, typer.Argument(help="demo, tum, euroc, kitti, folder, video, or a launch file's name.")],
+    path: Annotated[Path | None, typer.Argument(help="Folder or file of the recording.")] = None,
+    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
+    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file.")] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
+    depth_factor: Annotated[float | None, typer.Option(help="Raw depth units per metre.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
+    viewer: Annotated[str, typer.Option(help="open3d or none.")] = "open3d",
+    screenshot: Annotated[Path | None, typer.Option(help="Write the viewer's last picture (PNG).")] = None,
+    features: Annotated[str | None, typer.Option(help="A name that `slam features` lists.")] = None,
+    matcher: Annotated[str | None, typer.Option(help="lightglue or nearest.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, any number of times.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
+    realtime: Annotated[bool, typer.Option("--realtime", help="At the pace of the stamps, dropping frames.")] = False,
+    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+) -> None:
+    """Find the camera's way through a recording and map what it sees."""
+    from slam.running.options import RunOptions
+    from slam.running.run import run as run_slam
+    from slam.terminal import RunDisplay, show_summary
+
+    options = RunOptions(
+        source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
+        config, tuple(set_ or ()), seed, realtime, max_frames,
+    )  # fmt: skip
+    with RunDisplay() as display:
+        result = run_slam(options, display.update)
+    show_summary(result.summary, result.folder)
+    if result.error is not None:
+        raise result.error
+
+
+@app.command()
+def evaluate(
+    estimate: Annotated[Path, typer.Argument(metavar="EST", help="Trajectory in TUM format.")],
+    truth: Annotated[Path, typer.Argument(metavar="GT", help="Ground truth: TUM format, or EuRoC's data.csv.")],
+    align: Annotated[str, typer.Option(help="se3, or sim3 to correct the scale as well.")] = "se3",
+    max_diff: Annotated[float, typer.Option(help="Seconds between a pose and its ground truth, at most.")] = 0.01,
+) -> None:
+    """Absolute and relative trajectory error, as evo computes them."""
+    from slam.evaluation.compare_files import evaluate_files
+    from slam.terminal import show_rows
+
+    show_rows(evaluate_files(estimate, truth, align, max_diff))
+
+
+@app.command()
+def features() -> None:
+    """List the features, and what each needs."""
+    from slam.features.listing import feature_rows
+    from slam.terminal import show_table
+
+    show_table(("name", "descriptor", "matcher weights", "licence", "ready"), feature_rows())
+
+
+@app.command()
+def bench(
+    data: Annotated[Path | None, typer.Argument(help="Folder with the sequences; without it, the demo only.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for runs and tables.")] = Path("runs/bench"),
+    repeats: Annotated[int, typer.Option(help="Runs per sequence; the table shows medians.")] = 1,
+    only: Annotated[str | None, typer.Option(help="Cases whose name contains this.")] = None,
+) -> None:
+    """Run every benchmark sequence through the command line and print the table of the README."""
+    from slam.evaluation.bench import bench_to_folder
+
+    typer.echo(bench_to_folder(data, out, repeats, only, progress=typer.echo))
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    layout: Annotated[str, typer.Option(help="tum (RGB-D), euroc (stereo and IMU) or both.")] = "tum",
+    seconds: Annotated[float, typer.Option(help="Length.")] = 6.0,
+    motion: Annotated[str, typer.Option(help="handheld, orbit, forward, rotation or still.")] = "handheld",
+    speed: Annotated[float, typer.Option(help="Of the motion; 1 is about 0.4 m/s.")] = 1.0,
+    loops: Annotated[int, typer.Option(help="How many times the path comes back to its start.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of textures, furniture, path and noise.")] = 0,
+    lighting: Annotated[str, typer.Option(help="day, dim or lamp.")] = "day",
+    repeated_furniture: Annotated[bool, typer.Option("--repeated-furniture", help="Identical chairs and prints.")] = False,
+    width: Annotated[int, typer.Option(help="Pixels.")] = 640,
+    height: Annotated[int, typer.Option(help="Pixels.")] = 480,
+    fps: Annotated[float, typer.Option(help="Images per second.")] = 30.0,
+) -> None:
+    """Render a recording of a furnished room with exact ground truth."""
+    from slam.rendering.render import RenderOptions, render_recording
+    from slam.terminal import counting
+
+    options = RenderOptions(
+        seconds=seconds, fps=fps, motion=motion, speed=speed, loops=loops, seed=seed, lighting=lighting,
+        repeated_furniture=repeated_furniture, layout=layout, width=width, height=height,
+    )  # fmt: skip
+    with counting("rendering") as progress:
+        render_recording(options, out, progress)
+
+
+train = typer.Typer(help="Train networks.", no_args_is_help=True)
+download = typer.Typer(help="Download weights.", no_args_is_help=True)
+app.add_typer(train, name="train")
+app.add_typer(download, name="download")
+
+
+@train.command("matcher")
+def train_matcher_command(
+    images: Annotated[Path, typer.Argument(help="Folder or tar of photographs.")],
+    out: Annotated[Path, typer.Option(help="Folder for cache, checkpoint, log and weights.")] = Path("training/matcher"),
+    recording: Annotated[list[Path] | None, typer.Option(help="RGB-D recording in TUM layout, any number.")] = None,
+    features: Annotated[str, typer.Option(help="Whose descriptors it learns to match.")] = "sift",
+    minutes: Annotated[float, typer.Option(help="Of training; the feature cache comes on top.")] = 80.0,
+    steps: Annotated[int, typer.Option(help="End earlier after so many steps, 0 for no such end.")] = 0,
+    width: Annotated[int, typer.Option(help="Of the network's states.")] = 64,
+    layers: Annotated[int, typer.Option(help="Of the network.")] = 6,
+    batch: Annotated[int, typer.Option(help="Pairs per step.")] = 16,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
+) -> None:
+    """Train the early-exit matcher: homographies and recordings with depth, then the confidences."""
+    from slam.learning.train import TrainOptions, train_matcher
+    from slam.terminal import TrainDisplay
+
+    options = TrainOptions(
+        images=images, out=out, recordings=tuple(recording or ()), features=features, minutes=minutes, steps=steps,
+        width=width, layers=layers, batch=batch, seed=seed, resume=resume,
+    )  # fmt: skip
+    with TrainDisplay() as display:
+        report = train_matcher(options, display.update)
+    typer.echo(f"weights {report.weights}\nlog     {report.log}\n{report.steps} steps, {report.pairs} pairs")
+
+
+@download.command("weights")
+def download_weights_command(name: Annotated[str, typer.Argument(help="A name that `slam features` lists.")]) -> None:
+    """Fetch an extractor's or matcher's weights from their authors, and check them."""
+    from slam.features.weights import download_weights, weights_file
+    from slam.terminal import counting
+
+    file = weights_file(name)
+    typer.secho(f"{name}: {file.note} Licence: {file.licence}", fg="yellow")
+    with counting("downloading") as progress:
+        path = download_weights(name, progress)
+    typer.echo(f"written to {path}")
+
+
+if __name__ == "__main__":
+    main()

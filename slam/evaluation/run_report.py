@@ -1,0 +1,176 @@
+"""What a run leaves behind. Every frame is on disk as soon as it is answered, so that a crash loses nothing."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from slam.config import SlamConfig
+from slam.config import write_config as write_config_file
+from slam.errors import TrajectoryError
+from slam.evaluation import environment
+from slam.evaluation.ate import Align, AteResult, ate
+from slam.evaluation.plots import Effort, plot_error, plot_trajectory
+from slam.evaluation.rpe import rpe, rpe_per_second
+from slam.evaluation.run_folder import opened_run_folder, written_whole
+from slam.evaluation.summary import FrameRecord, Summary, effort_figures
+from slam.export.ply import write_ply
+from slam.geometry import quat_xyzw_from_rotation
+from slam.trajectory import Trajectory, seconds_text, write_tum
+from slam.types import Float64, MapSnapshot, Mode, Track
+
+MAX_DIFF_S = 0.02  # between a pose and its ground truth, as in the TUM benchmark's tools
+OWN_INFO = ("seed", "command", "frames", "notes")  # entries of ``info`` that have a field of their own
+
+
+class RunRecorder:
+    """Writes health.jsonl and trajectory_causal.txt while the run goes on, and everything else when it ends.
+
+    ``out`` None means ``runs/<time>``, with ``runs/latest`` pointing at it. Raises ConfigError when the folder holds
+    files already or cannot be made. Use as a context manager, or call ``close``.
+    """
+
+    def __init__(self, out: Path | None = None) -> None:
+        self.folder = opened_run_folder(out)
+        self._health = (self.folder / "health.jsonl").open("w", encoding="utf-8")
+        self._causal = (self.folder / "trajectory_causal.txt").open("w", encoding="utf-8")
+        self._records: list[FrameRecord] = []
+        self._causal_stamps_ns: list[int] = []
+        self._causal_poses: list[Float64] = []
+        self._started_s = self._ended_s = time.perf_counter()
+
+    def __enter__(self) -> RunRecorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files that grow; what they hold stays."""
+        self._health.close()
+        self._causal.close()
+
+    def write_config(self, config: SlamConfig, extra: dict[str, Any] | None = None) -> None:
+        """Write the effective configuration as config.toml, ``extra`` as comments above it."""
+        with written_whole(self.folder / "config.toml") as path:
+            write_config_file(config, path, extra)
+
+    def add(self, track: Track, total_ms: float, dropped: int = 0) -> None:
+        """Record one answered frame. ``dropped``: frames given up since the one before."""
+        self._ended_s = time.perf_counter()
+        if not self._records:
+            self._started_s = self._ended_s - total_ms / 1e3
+        record = FrameRecord.of(track, total_ms, dropped)
+        self._records.append(record)
+        self._health.write(json.dumps(asdict(record)) + "\n")
+        self._health.flush()
+        if track.T_world_cam is not None:
+            self._add_pose(record.stamp_ns, track.T_world_cam)
+
+    def finish(
+        self,
+        final: Trajectory,
+        ground_truth: Trajectory | None,
+        mode: Mode,
+        snapshot: MapSnapshot,
+        info: dict[str, Any] | None = None,
+    ) -> Summary:
+        """Write trajectory.txt, map.ply, the pictures and summary.json, and return the summary.
+
+        ``info`` goes into the summary; its ``seed``, ``command``, ``frames`` (given by the source) and ``notes`` fill
+        the fields of that name. Ground truth that fits no stamp leads to a note, not to an error.
+        """
+        self.close()
+        with written_whole(self.folder / "trajectory.txt") as path:
+            write_tum(path, final)
+        with written_whole(self.folder / "map.ply") as path:
+            write_ply(path, snapshot)
+        align: Align = "se3" if mode.is_metric else "sim3"
+        figures, result = _errors(final, self._emitted(), ground_truth, align)
+        summary = self._summary(mode, snapshot, info or {}, figures)
+        self._draw(final, ground_truth, result, summary)
+        with written_whole(self.folder / "summary.json") as path:
+            summary.write(path)
+        return summary
+
+    def _add_pose(self, stamp_ns: int, T_world_cam: Float64) -> None:
+        self._causal_stamps_ns.append(stamp_ns)
+        self._causal_poses.append(T_world_cam)
+        self._causal.write(_tum_line(stamp_ns, T_world_cam))
+        self._causal.flush()
+
+    def _emitted(self) -> Trajectory:
+        poses = np.array(self._causal_poses, np.float64).reshape(-1, 4, 4)
+        return Trajectory(np.array(self._causal_stamps_ns, np.int64), poses)
+
+    def _summary(self, mode: Mode, snapshot: MapSnapshot, info: dict[str, Any], figures: dict[str, Any]) -> Summary:
+        notes = (*figures.pop("notes"), *info.get("notes", ()))
+        last_index = self._records[-1].index if self._records else -1
+        frames = max(int(info.get("frames", 0)), last_index + 1, len(self._records))
+        return Summary(
+            mode=mode.value,
+            keyframes=len(snapshot.keyframe_ids),
+            landmarks=len(snapshot.points_world),
+            peak_memory_mb=round(environment.peak_memory_mb(), 1),
+            seed=info.get("seed"),
+            command=info.get("command", shlex.join(sys.argv)),
+            commit=environment.commit(),
+            versions=environment.versions(),
+            hardware=environment.hardware(),
+            notes=notes,
+            info={name: value for name, value in info.items() if name not in OWN_INFO},
+            **figures,
+            **effort_figures(self._records, frames, self._ended_s - self._started_s),
+        )
+
+    def _draw(
+        self, final: Trajectory, ground_truth: Trajectory | None, result: AteResult | None, summary: Summary
+    ) -> None:
+        records = self._records
+        effort = Effort(
+            np.array([r.stamp_ns for r in records], np.int64),
+            np.array([r.exit_layer for r in records], np.int64),
+            np.array([r.inliers for r in records], np.int64),
+            [r.tracked for r in records],
+        )
+        name = str(summary.info.get("source", "run"))
+        title = f"{name}, {summary.mode}" + (f": ATE {result.rmse:.4f} m ({summary.align})" if result else "")
+        with written_whole(self.folder / "trajectory.png") as path:
+            shown, truth = (result.aligned, ground_truth) if result else (final, None)
+            plot_trajectory(path, shown, truth, title)
+        with written_whole(self.folder / "error.png") as path:
+            plot_error(path, effort, result, title)
+
+
+def _errors(
+    final: Trajectory, causal: Trajectory, gt: Trajectory | None, align: Align
+) -> tuple[dict[str, Any], AteResult | None]:
+    """The error fields of a Summary, and the final trajectory's result to draw."""
+    figures: dict[str, Any] = {"align": align, "ate": None, "ate_causal": None, "rpe": None, "rpe_per_second": None}
+    if gt is None:
+        return {**figures, "notes": ("no ground truth: no error figures",)}, None
+    try:
+        result = ate(final, gt, align, MAX_DIFF_S)
+        emitted = ate(causal, gt, align, MAX_DIFF_S)
+        relative = rpe(final, gt, 1, result.scale, MAX_DIFF_S)
+        per_second = rpe_per_second(final, gt, result.scale, MAX_DIFF_S)
+    except TrajectoryError as error:
+        return {**figures, "notes": (f"no error figures: {error}",)}, None
+    figures |= {"ate": result.figures(), "ate_causal": emitted.figures(), "rpe": relative.figures()}
+    figures["rpe_per_second"] = per_second.figures() if per_second else None
+    return {**figures, "notes": ()}, result
+
+
+def _tum_line(stamp_ns: int, T_world_cam: Float64) -> str:
+    values = [*T_world_cam[:3, 3], *quat_xyzw_from_rotation(T_world_cam[:3, :3])]
+    return " ".join([seconds_text(stamp_ns), *(f"{value:.9f}" for value in values)]) + "\n"

@@ -1,0 +1,139 @@
+"""Training pairs: two views of one scene with every keypoint's true place in the other view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from slam.geometry import inside
+from slam.types import Float32, Float64, Int64
+
+FAR_AWAY_PX = 1e6  # where points of another scene project to
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Keypoints of two views, strongest first, and their true places. NaN where a place is unknown."""
+
+    xy_a: Float32  # (M, 2) px
+    descriptors_a: Float32  # (M, D)
+    size_a: tuple[int, int]  # (width, height) px
+    xy_b: Float32  # (N, 2) px
+    descriptors_b: Float32  # (N, D)
+    size_b: tuple[int, int]
+    a_in_b: Float64  # (M, 2) px, where the points of a are in b
+    b_in_a: Float64  # (N, 2) px; compared with ``truth_a``
+    truth_a: Float32  # (M, 2) px, true positions of a's points: xy_a unless a is a virtual view
+
+
+class SceneShards:
+    """Pairs from shards that ``slam.learning.cache`` wrote; new shards in the folder join at ``rescan``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shards: dict[Path, np.ndarray] = {}
+        self.rescan()
+
+    def rescan(self) -> int:
+        """The number of shards there are now."""
+        for path in sorted(self._folder.glob("shard_*.npy")):
+            if path not in self._shards:
+                self._shards[path] = np.load(path, mmap_mode="r")
+        return len(self._shards)
+
+    def pair(self, rng: np.random.Generator, overlapping: bool = True) -> Pair:
+        """Two views of one scene, or of two scenes when they are not to overlap."""
+        shards = list(self._shards.values())
+        rows = shards[rng.integers(len(shards))]
+        scenes = rows["scene"]
+        a = int(rng.integers(len(rows)))
+        same = np.flatnonzero((scenes == scenes[a]) if overlapping else (scenes != scenes[a]))
+        b = int(rng.choice(same[same != a]))
+        return plane_pair(rows[a], rows[b])
+
+    def descriptors(self, views: int) -> Float32:
+        """(K, D) descriptors of the first views of the first shard, to initialise a projection from."""
+        rows = next(iter(self._shards.values()))[:views]
+        return np.concatenate([row["descriptors"][: row["count"]] for row in rows]).astype(np.float32)
+
+
+def plane_pair(row_a: np.void, row_b: np.void) -> Pair:
+    """The pair of two cached views; different scenes have nothing in common."""
+    m, n = int(row_a["count"]), int(row_b["count"])
+    xy_a, xy_b = row_a["xy"][:m].copy(), row_b["xy"][:n].copy()
+    if row_a["scene"] == row_b["scene"]:
+        a_in_b, b_in_a = _carried(row_a, row_b), _carried(row_b, row_a)
+    else:
+        a_in_b, b_in_a = np.full((m, 2), FAR_AWAY_PX), np.full((n, 2), FAR_AWAY_PX)
+    return Pair(
+        xy_a,
+        row_a["descriptors"][:m].astype(np.float32),
+        tuple(int(v) for v in row_a["size"]),
+        xy_b,
+        row_b["descriptors"][:n].astype(np.float32),
+        tuple(int(v) for v in row_b["size"]),
+        a_in_b,
+        b_in_a,
+        xy_a,
+    )
+
+
+def _carried(row_a: np.void, row_b: np.void) -> Float64:
+    """(M, 2) where each keypoint of a is in b, by the homography of the plane it lies on."""
+    m = int(row_a["count"])
+    H_b_a = row_b["homographies"] @ np.linalg.inv(row_a["homographies"])
+    points = np.column_stack([row_a["xy"][:m].astype(np.float64), np.ones(m)])
+    carried = np.einsum("nij,nj->ni", H_b_a[row_a["plane"][:m]], points)
+    return carried[:, :2] / carried[:, 2:]
+
+
+def virtual(pair: Pair, rng: np.random.Generator, drop_unseen: bool) -> Pair:
+    """a as the map predicts it: its points where b should see them, off by one smooth error of up to about 30 px.
+
+    The error is that of a wrong pose: a shift, a small turn and a small change of scale, and a little of each point's
+    own (wrong depth). With ``drop_unseen`` the points that fall outside of b leave, as they do in a map's view.
+    """
+    known = np.isfinite(pair.a_in_b).all(1) & (np.abs(pair.a_in_b) < 4 * max(pair.size_b)).all(1)
+    if drop_unseen:
+        known &= inside(pair.a_in_b, pair.size_b, margin_px=-16.0)
+    seen = subset(pair, np.flatnonzero(known), np.arange(len(pair.xy_b)))
+    size = max(pair.size_b)
+    shift = rng.normal(0, 1, 2) * np.exp(rng.uniform(np.log(0.5), np.log(0.045 * size)))
+    turn, scale = rng.normal(0, 0.015), np.exp(rng.normal(0, 0.012))
+    turning = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    center = np.array(pair.size_b) / 2
+    own = rng.normal(0, np.exp(rng.uniform(np.log(0.2), np.log(2.0))), seen.a_in_b.shape)
+    xy = (seen.a_in_b - center) @ turning + center + shift + own
+    return replace(seen, xy_a=xy.astype(np.float32), size_a=pair.size_b)
+
+
+def subset(pair: Pair, index_a: Int64, index_b: Int64) -> Pair:
+    """The pair with these points only, in this order."""
+    return replace(
+        pair,
+        xy_a=pair.xy_a[index_a],
+        descriptors_a=pair.descriptors_a[index_a],
+        a_in_b=pair.a_in_b[index_a],
+        truth_a=pair.truth_a[index_a],
+        xy_b=pair.xy_b[index_b],
+        descriptors_b=pair.descriptors_b[index_b],
+        b_in_a=pair.b_in_a[index_b],
+    )
+
+
+def strongest(total: int, count: int, rng: np.random.Generator) -> Int64:
+    """(count,) indices of mostly strong keypoints (they come strongest first), in random order."""
+    rank = np.arange(total) + rng.uniform(0, 0.6 * total, total)
+    return rng.permutation(np.argsort(rank)[:count])
+
+
+def stacked(pairs: Sequence[Pair], rng: np.random.Generator, most_a: int, most_b: int) -> dict[str, np.ndarray]:
+    """A batch: every pair cut to as many points as the poorest one has, at most ``most_a`` and ``most_b``."""
+    m = min(most_a, *(len(p.xy_a) for p in pairs))
+    n = min(most_b, *(len(p.xy_b) for p in pairs))
+    cut = [subset(p, strongest(len(p.xy_a), m, rng), strongest(len(p.xy_b), n, rng)) for p in pairs]
+    names = ("xy_a", "descriptors_a", "size_a", "xy_b", "descriptors_b", "size_b", "a_in_b", "b_in_a", "truth_a")
+    return {name: np.stack([np.asarray(getattr(p, name), np.float32) for p in cut]) for name in names}

@@ -1,0 +1,125 @@
+"""Frames on their way to the tracker, with the features already extracted on the other core.
+
+In replay every frame arrives, in order, and the result does not depend on time. In real time the frames are paced by
+their stamps like a camera's, the newest wins, and what could not be taken is counted.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from slam.running.mailbox import Closed, Mailbox
+from slam.tracking.observe import Observer
+from slam.types import Frame, Observation
+
+SILENCE_S = 2.0  # a camera that says nothing for so long is broken
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fed:
+    """A frame, observed."""
+
+    frame: Frame
+    observation: Observation
+    extract_ms: float
+    dropped: int = 0  # frames given up since the one before
+
+
+def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iterator[Fed]:
+    """Every frame, read and observed up to ``ahead`` frames early by one thread."""
+    slots: queue.Queue[Fed | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
+    stop = threading.Event()
+
+    def produce() -> None:
+        try:
+            for frame in frames:
+                if not _put(slots, _observed(frame, observer), stop):
+                    return
+            _put(slots, None, stop)
+        except BaseException as error:  # noqa: BLE001 - raised again in the reader
+            _put(slots, error, stop)
+
+    thread = threading.Thread(target=produce, name="observe", daemon=True)
+    thread.start()
+    try:
+        while (item := slots.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join(timeout=5.0)
+
+
+def realtime_feed(frames: Iterable[Frame], observer: Observer) -> Iterator[Fed]:
+    """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader."""
+    captured: Mailbox[Frame] = Mailbox()
+    observed: Mailbox[Fed] = Mailbox()
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=_capture, args=(frames, captured, stop), name="camera", daemon=True),
+        threading.Thread(target=_observe, args=(captured, observed, observer), name="observe", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    last_index = -1
+    try:
+        while True:
+            fed, _ = observed.take(SILENCE_S)
+            dropped = fed.frame.index - last_index - 1
+            last_index = fed.frame.index
+            yield Fed(fed.frame, fed.observation, fed.extract_ms, dropped)
+    except Closed:
+        return
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5.0)
+
+
+def _capture(frames: Iterable[Frame], captured: Mailbox[Frame], stop: threading.Event) -> None:
+    start_s, first_ns = time.perf_counter(), None
+    try:
+        for frame in frames:
+            if first_ns is None:
+                start_s, first_ns = time.perf_counter(), frame.stamp_ns
+            wait_s = (frame.stamp_ns - first_ns) * 1e-9 - (time.perf_counter() - start_s)
+            if stop.wait(max(0.0, wait_s)):
+                break
+            captured.put(frame)
+    except BaseException as error:  # noqa: BLE001 - raised again in the reader
+        captured.close(error)
+    else:
+        captured.close()
+
+
+def _observe(captured: Mailbox[Frame], observed: Mailbox[Fed], observer: Observer) -> None:
+    try:
+        while True:
+            frame, _ = captured.take(SILENCE_S)
+            observed.put(_observed(frame, observer))
+    except Closed:
+        observed.close()
+    except BaseException as error:  # noqa: BLE001 - raised again in the reader
+        observed.close(error)
+
+
+def _observed(frame: Frame, observer: Observer) -> Fed:
+    start = time.perf_counter()
+    observation = observer.observe(frame)
+    return Fed(frame, observation, (time.perf_counter() - start) * 1e3)
+
+
+def _put(slots: queue.Queue, item: object, stop: threading.Event) -> bool:
+    """Put, unless the reader has gone."""
+    while not stop.is_set():
+        try:
+            slots.put(item, timeout=0.1)
+        except queue.Full:
+            continue
+        return True
+    return False

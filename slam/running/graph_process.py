@@ -1,0 +1,89 @@
+"""The factor graph in a process of its own: GTSAM holds Python's lock while it works, and the tracker must not wait."""
+
+from __future__ import annotations
+
+import multiprocessing as mp
+import os
+import time
+from multiprocessing.connection import Connection
+
+from slam.graph import no_correction
+from slam.graph.window import WindowProblem
+from slam.types import Correction
+
+STUCK_S = 20.0  # a problem that takes longer is given up, with its process
+
+
+class GraphProcess:
+    """A Graph: one problem at a time. A dead or stuck process is started again and its problem answered as failed."""
+
+    def __init__(self) -> None:
+        self._context = mp.get_context("spawn")
+        self._submitted_s = 0.0
+        self._waiting = False
+        self._start()
+
+    @property
+    def is_busy(self) -> bool:
+        return self._waiting
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    def submit(self, problem: WindowProblem) -> None:
+        self._waiting, self._submitted_s = True, time.monotonic()
+        try:
+            self._pipe.send(problem)
+        except OSError:  # the process is gone: poll will find out, and answer
+            return
+
+    def poll(self) -> Correction | None:
+        if not self._waiting:
+            return None
+        try:
+            if self._pipe.poll():
+                self._waiting = False
+                return self._pipe.recv()
+        except (EOFError, OSError):
+            return self._restart("the graph's process died; it was started again")
+        if not self._process.is_alive():
+            return self._restart("the graph's process died; it was started again")
+        if time.monotonic() - self._submitted_s > STUCK_S:
+            return self._restart(f"the graph was stuck for {STUCK_S:.0f} s; it was started again")
+        return None
+
+    def close(self) -> None:
+        self._pipe.close()
+        self._process.join(timeout=2.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def _start(self) -> None:
+        self._pipe, theirs = self._context.Pipe()
+        self._process = self._context.Process(target=_serve, args=(theirs,), name="slam-graph", daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def _restart(self, why: str) -> Correction:
+        self.close()
+        self._start()
+        self._waiting = False
+        return no_correction(why)
+
+
+def _serve(pipe: Connection) -> None:
+    """Answer problems until the other end closes. Ctrl-C is the run's business, not ours."""
+    import signal
+
+    from slam.graph.bundle import optimize
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(5)  # the tracker comes first
+    while True:
+        try:
+            problem = pipe.recv()
+        except (EOFError, OSError):
+            return
+        pipe.send(optimize(problem))

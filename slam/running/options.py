@@ -1,0 +1,141 @@
+"""From what the user typed to an open source and a configuration. Files in launch/ name whole ways of running."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from slam.camera import Rig
+from slam.config import SlamConfig, load_config, updated, with_setting
+from slam.data_files import data_dir
+from slam.errors import ConfigError
+from slam.rig_file import load_rig, rig_from_intrinsics
+from slam.sources import SOURCES, Source, open_source
+from slam.types import Mode
+
+LAUNCH_KEYS = ("description", "source", "path", "mode", "rig", "realtime", "settings")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """One ``slam run``, as typed; None leaves it to the launch file, then to the recording."""
+
+    source: str
+    path: Path | None = None
+    mode: str | None = None
+    rig: str | None = None
+    intrinsics: str | None = None  # fx,fy,cx,cy px
+    distortion: str | None = None  # k1,k2,p1,p2[,k3]
+    depth_factor: float | None = None  # raw units per metre
+    out: Path | None = None
+    viewer: str = "open3d"  # or none
+    screenshot: Path | None = None
+    features: str | None = None
+    matcher: str | None = None
+    config: Path | None = None
+    settings: tuple[str, ...] = ()
+    seed: int | None = None
+    realtime: bool = False
+    max_frames: int | None = None
+
+
+def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:
+    """The options with what a launch/ file of the source's name adds, and that file's settings. Raises ConfigError."""
+    if options.source in SOURCES:
+        return options, {}
+    path = launch_path(options.source)
+    try:
+        values = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"launch file {path}: not valid TOML ({error})") from error
+    unknown = [key for key in values if key not in LAUNCH_KEYS]
+    if unknown or "source" not in values:
+        what = f"unknown key '{unknown[0]}'" if unknown else "no 'source'"
+        raise ConfigError(f"launch file {path}: {what}; known: {', '.join(LAUNCH_KEYS)}")
+    merged = replace(
+        options,
+        source=values["source"],
+        path=options.path or (Path(values["path"]) if "path" in values else None),
+        mode=options.mode or values.get("mode"),
+        rig=options.rig or values.get("rig"),
+        realtime=options.realtime or bool(values.get("realtime", False)),
+    )
+    return merged, values.get("settings", {})
+
+
+def launch_names() -> list[str]:
+    return sorted(path.stem for path in data_dir("launch").glob("*.toml"))
+
+
+def launch_path(name: str) -> Path:
+    """The launch file of a name, or a path to one. Raises ConfigError with the nearest name."""
+    if name in launch_names():
+        return data_dir("launch") / f"{name}.toml"
+    if name.endswith(".toml") and Path(name).is_file():
+        return Path(name)
+    known = [*SOURCES, *launch_names()]
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+    raise ConfigError(f"source '{name}' is unknown; {hint}")
+
+
+def effective_config(options: RunOptions, launch_settings: dict[str, Any]) -> SlamConfig:
+    """Defaults, then the launch file, --config, the named options, and last every --set. Raises ConfigError."""
+    config = load_config(options.config) if options.config else SlamConfig()
+    config = updated(config, launch_settings, f"launch file {options.source}") if launch_settings else config
+    if options.features:
+        config = replace(config, features=replace(config.features, name=options.features))
+    if options.matcher:
+        config = replace(config, matcher=replace(config.matcher, name=options.matcher))
+    if options.seed is not None:
+        config = replace(config, run=replace(config.run, seed=options.seed))
+    for setting in options.settings:
+        config = with_setting(config, setting)
+    return config
+
+
+def opened_source(options: RunOptions) -> Source:
+    """The recording, with the user's rig or intrinsics. Raises ConfigError, CalibrationError or SourceError."""
+    return open_source(
+        options.source,
+        options.path,
+        mode=_mode(options.mode),
+        rig=_rig(options),
+        depth_factor=options.depth_factor,
+        max_frames=options.max_frames,
+    )
+
+
+def _mode(name: str | None) -> Mode | None:
+    if name is None:
+        return None
+    try:
+        return Mode(name)
+    except ValueError as error:
+        raise ConfigError(f"--mode {name}: is unknown; write rgbd, stereo or mono") from error
+
+
+def _rig(options: RunOptions) -> Rig | None:
+    if options.rig and options.intrinsics:
+        raise ConfigError("--rig and --intrinsics: give one of them")
+    if options.rig:
+        return load_rig(options.rig)
+    if options.intrinsics:
+        distortion = _numbers(options.distortion or "", "--distortion", "k1,k2,p1,p2", (0, 4, 5))
+        return rig_from_intrinsics(_numbers(options.intrinsics, "--intrinsics", "fx,fy,cx,cy", (4,)), distortion)
+    if options.distortion:
+        raise ConfigError("--distortion: needs --intrinsics beside it; or use --rig")
+    return None
+
+
+def _numbers(text: str, name: str, form: str, counts: tuple[int, ...]) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError as error:
+        raise ConfigError(f"{name} {text}: write {form}, numbers with commas between") from error
+    if len(values) not in counts:
+        raise ConfigError(f"{name} {text}: has {len(values)} numbers; write {form}")
+    return values

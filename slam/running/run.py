@@ -1,0 +1,188 @@
+"""A whole run: source, tracking, recorder and viewer wired together, in replay or in real time."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from slam.config import SlamConfig
+from slam.errors import SourceError
+from slam.evaluation.compare_files import aligned_to
+from slam.evaluation.run_report import RunRecorder
+from slam.evaluation.summary import Summary
+from slam.graph import Graph
+from slam.pipeline import Slam
+from slam.running.feed import Fed, realtime_feed, replay_feed
+from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
+from slam.running.threads import one_thread_per_worker
+from slam.sources import Source
+from slam.types import Float64, Track
+from slam.viewer.choice import opened_viewer
+from slam.viewer.process import Viewer
+from slam.viewer.window import has_display
+from slam.viewer.update import viewer_update
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the terminal shows while a run goes on."""
+
+    done: int  # frames answered
+    total: int
+    fps: float
+    track: Track
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    summary: Summary
+    folder: Path
+    error: SourceError | None = None  # what ended the run early; everything before it is written
+
+
+def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
+    """Run to the end of the source, to --max-frames or to Ctrl-C, and write everything a run leaves.
+
+    Raises SlamError for bad input that is known before the first frame.
+    """
+    options, launch_settings = with_launch_file(options)
+    config = effective_config(options, launch_settings)
+    one_thread_per_worker(config.run.seed)
+    source = opened_source(options)
+    graph = _graph(options.realtime)
+    slam = Slam(source.rig, source.mode, config, graph)
+    viewer = opened_viewer(options.viewer, options.screenshot)
+    with RunRecorder(options.out) as recorder:
+        recorder.write_config(config, {"command": shlex.join(sys.argv), "rig": source.rig.name})
+        loop = _Loop(source, slam, config, recorder, viewer, on_progress)
+        ending = loop.run(options.realtime)
+        slam.finish()
+        loop.show_last()
+        viewer.close(options.screenshot or _default_screenshot(options, recorder))
+        summary = loop.finish(options, ending)
+    if graph is not None:
+        graph.close()
+    return RunResult(summary, recorder.folder, ending if isinstance(ending, SourceError) else None)
+
+
+class _Loop:
+    """The frames of one run."""
+
+    def __init__(
+        self,
+        source: Source,
+        slam: Slam,
+        config: SlamConfig,
+        recorder: RunRecorder,
+        viewer: Viewer,
+        on_progress: OnProgress,
+    ) -> None:
+        self._source, self._slam, self._config = source, slam, config
+        self._recorder, self._viewer, self._on_progress = recorder, viewer, on_progress
+        self._done, self._start_s, self._shown_s = 0, time.perf_counter(), 0.0
+        self._last: tuple[Fed, Track, float] | None = None
+
+    def run(self, realtime: bool) -> BaseException | None:
+        """Answer every frame; what ended the run early, or None."""
+        try:
+            for fed in self._feed(realtime):
+                self._answer(fed)
+        except (KeyboardInterrupt, SourceError) as ending:
+            return ending
+        return None
+
+    def finish(self, options: RunOptions, ending: BaseException | None) -> Summary:
+        info = {
+            "seed": self._config.run.seed,
+            "source": options.source,
+            "path": str(options.path or ""),
+            "rig": self._source.rig.name,
+            "features": self._config.features.name,
+            "matcher": self._config.matcher.name,
+            "realtime": options.realtime,
+            "frames": self._done if ending else len(self._source),
+            "skips": [{"index": s.index, "stamp_ns": s.stamp_ns, "reason": s.reason} for s in self._source.skipped],
+            "graph_failures": self._slam.graph_failures,
+            "notes": self._notes(ending),
+        }
+        return self._recorder.finish(
+            self._slam.trajectory(), self._source.ground_truth, self._slam.mode, self._slam.snapshot(), info
+        )
+
+    def _feed(self, realtime: bool) -> Iterator[Fed]:
+        if realtime:
+            return realtime_feed(self._source, self._slam.observer)
+        return replay_feed(self._source, self._slam.observer, self._config.run.ahead)
+
+    def _answer(self, fed: Fed) -> None:
+        start = time.perf_counter()
+        track = self._slam.process(fed.frame, fed.observation)
+        track.ms["extract"] = fed.extract_ms
+        self._recorder.add(track, (time.perf_counter() - start) * 1e3 + fed.extract_ms, fed.dropped)
+        self._done += 1
+        now = time.perf_counter()
+        fps = self._done / (now - self._start_s)
+        self._last = (fed, track, fps)
+        if self._viewer.is_live and now - self._shown_s > 1.0 / self._config.run.viewer_hz:
+            self._show(fed, track, fps)
+            self._shown_s = now
+        self._on_progress(Progress(self._done, len(self._source), fps, track))
+
+    def show_last(self) -> None:
+        """Show the finished map with the last frame."""
+        if self._last is not None:
+            self._show(*self._last)
+
+    def _show(self, fed: Fed, track: Track, fps: float) -> None:
+        snapshot = self._slam.snapshot()
+        self._viewer.show(
+            viewer_update(
+                fed.frame,
+                track,
+                snapshot,
+                num_layers=self._slam.matcher.num_layers,
+                fps=fps,
+                ground_truth_world=self._ground_truth_world(),
+            )
+        )
+
+    def _ground_truth_world(self) -> Float64 | None:
+        """(F, 3) the true camera centres, laid over the map; None while there is too little to align."""
+        truth = self._source.ground_truth
+        return None if truth is None else aligned_to(self._slam.trajectory(), truth, not self._slam.mode.is_metric)
+
+    def _notes(self, ending: BaseException | None) -> list[str]:
+        notes = [self._viewer.note] if self._viewer.note else []
+        if isinstance(ending, KeyboardInterrupt):
+            notes.append(f"stopped by the user after {self._done} frames")
+        if isinstance(ending, SourceError):
+            notes.append(f"ended early: {ending}")
+        if self._source.skipped:
+            first = self._source.skipped[0]
+            notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")
+        if self._slam.graph_failures:
+            notes.append(f"{len(self._slam.graph_failures)} optimisations failed: {self._slam.graph_failures[0]}")
+        return notes
+
+
+def _graph(realtime: bool) -> Graph | None:
+    """In real time the graph has a process of its own; None lets the pipeline call it in line."""
+    if not realtime:
+        return None
+    from slam.running.graph_process import GraphProcess
+
+    return GraphProcess()
+
+
+def _default_screenshot(options: RunOptions, recorder: RunRecorder) -> Path | None:
+    """Where there is no display, the viewer's picture is written beside the other results."""
+    if options.viewer == "none" or has_display():
+        return None
+    return recorder.folder / "viewer.png"

@@ -1,0 +1,97 @@
+"""What the terminal shows: progress bars and tables. The only home of rich."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from slam.evaluation.summary import Summary, summary_rows
+
+if TYPE_CHECKING:
+    from slam.learning.train import Progress as TrainProgress
+    from slam.running.run import Progress as RunProgress
+
+console = Console()
+STATUS_COLORS = {"tracking": "green", "relocalized": "yellow", "initializing": "cyan", "lost": "red"}
+
+
+class _Display:
+    """One progress bar with a line of figures."""
+
+    def __init__(self, total: float | None = None) -> None:
+        columns = (SpinnerColumn(), BarColumn(40), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        self._progress = Progress(*columns, console=console)
+        self._task = self._progress.add_task("starting", total=total)
+
+    def __enter__(self) -> Any:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+
+class RunDisplay(_Display):
+    """Frames, fps, status and exit layer of a run."""
+
+    def update(self, state: RunProgress) -> None:
+        track = state.track
+        color = STATUS_COLORS[track.status.value]
+        status = f"{track.status.value}: {track.reason}" if track.reason else track.status.value
+        text = f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  inliers {track.inliers}  exit layer {track.exit_layer}"
+        self._progress.update(self._task, completed=state.done, total=state.total, description=text)
+
+
+class TrainDisplay(_Display):
+    """Share done, stage, speed and figures of a training."""
+
+    def __init__(self) -> None:
+        super().__init__(total=100)
+
+    def update(self, state: TrainProgress) -> None:
+        text = (
+            f"{state.stage}  step {state.step}  {state.pairs_per_s:.0f} pairs/s  loss {state.loss:.3f}  "
+            f"recall {state.recall:.2f}  precision {state.precision:.2f}"
+        )
+        self._progress.update(self._task, completed=round(100 * state.share), description=text)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar that is moved by calling it with (done, total)."""
+    with _Display() as display:
+
+        def update(done: int, total: int) -> None:
+            display._progress.update(display._task, completed=done, total=total or None, description=what)
+
+        yield update
+
+
+def show_summary(summary: Summary, folder: Path) -> None:
+    show_rows([*summary_rows(summary), ("results", str(folder))])
+
+
+def show_rows(rows: Sequence[tuple[str, str]]) -> None:
+    """Names and values, one line each."""
+    table = Table(show_header=False, box=None)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for name, value in rows:
+        table.add_row(name, value)
+    console.print(table)
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,99 @@
+"""A whole training, very short: it starts as a nearest-neighbour matcher, learns, resumes, and leaves usable weights."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from learning_pictures import textured
+
+from slam.config import MatcherConfig
+from slam.errors import ConfigError, SourceError
+from slam.features.sift import SiftExtractor
+from slam.learning.cache import photographs
+from slam.learning.confidence import confidence_loss, train_confidence
+from slam.learning.losses import answers
+from slam.learning.mixture import Mixture
+from slam.learning.start import fresh_network
+from slam.learning.train import Trainer, TrainOptions, train_matcher
+from slam.matching import make_matcher
+from slam.matching.lightglue import NetworkShape
+from slam.types import MatchView
+
+
+@pytest.fixture(scope="module")
+def options(photos, shards, tmp_path_factory):
+    out = tmp_path_factory.mktemp("training")
+    for split in ("train", "val"):
+        (out / "cache" / split).mkdir(parents=True)
+        (out / "cache" / split / "shard_0000.npy").symlink_to(shards / "shard_0000.npy")
+    return TrainOptions(images=photos, out=out, shards=1, keypoints=160, steps=12, width=32, layers=3, batch=4)
+
+
+def test_a_short_training_leaves_weights_a_log_and_a_report(options):
+    heard = []
+    report = train_matcher(options, heard.append)
+    assert report.steps == 12 and report.pairs >= 24 and np.isfinite(report.loss)
+    assert heard[-1].stage == "confidence" and 0 <= heard[-1].recall <= 1
+    assert json.loads(report.log.read_text().splitlines()[-1])["step"] == 12
+    matcher = make_matcher(MatcherConfig(weights=str(report.weights)), "sift")
+    found = SiftExtractor(100).extract(textured(1))
+    view = MatchView(found.xy, found.descriptors, found.image_size)
+    assert len(matcher.match(view, view)) > 50 and matcher.num_layers == 3
+
+
+def test_training_goes_on_where_it_stopped(options):
+    trainer = Trainer(replace(options, steps=20, resume=True))
+    trainer.run(lambda _: None)
+    state = torch.load(options.out / "checkpoint.pt", weights_only=True)
+    assert state["done"]["steps"] == 20 and state["done"]["pairs"] > 12
+
+
+def test_resuming_with_other_sizes_is_one_clear_error(options):
+    with pytest.raises(ConfigError, match="of another network"):
+        Trainer(replace(options, width=64, resume=True))
+
+
+def test_resuming_nothing_is_one_clear_error(options, tmp_path):
+    (tmp_path / "cache").symlink_to(options.out / "cache")
+    with pytest.raises(ConfigError, match="no checkpoint"):
+        Trainer(replace(options, out=tmp_path, resume=True))
+
+
+def test_a_fresh_network_answers_like_a_nearest_neighbour_search(shards):
+    data = Mixture(shards, (), "sift", 4)
+    network = fresh_network(NetworkShape(64, 1, 2, 128), data.scenes.descriptors(16))
+    batch, split = data.batch(np.random.default_rng(1))
+    nearest = (batch["descriptors_a"] @ batch["descriptors_b"].transpose(1, 2)).argmax(2)
+    with torch.no_grad():
+        network.log_assignment["0"].matchability.bias.fill_(9.0)
+        network.log_assignment["0"].matchability.weight.zero_()
+        x, _ = network.begin(batch["xy"], batch["descriptors"])
+        agrees = answers(network.log_assignment["0"], x, split)[:, :split] == nearest
+    assert float(agrees.float().mean()) > 0.6
+
+
+def test_the_confidence_stage_changes_nothing_but_the_classifiers_and_lowers_their_loss(shards):
+    data = Mixture(shards, (), "sift", 4)
+    network = fresh_network(NetworkShape(32, 1, 3, 128), data.scenes.descriptors(16))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    batch, split = data.batch(np.random.default_rng(2))
+    loss = float(confidence_loss(network, batch, split).detach())
+    train_confidence(network, data, np.random.default_rng(3), 25)
+    changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {name for name in before if name.startswith("token_confidence")}
+    assert float(confidence_loss(network, batch, split).detach()) < loss
+
+
+def test_photographs_follow_the_manifest_and_without_one_every_twentieth_is_held_out(photos, tmp_path):
+    assert len(photographs(photos, tmp_path)["train"]) == 6
+    (photos / "manifest.csv").write_text("file,split\nphoto_2.png,val\n")
+    split = photographs(photos, tmp_path)
+    (photos / "manifest.csv").unlink()
+    assert [p.name for p in split["val"]] == ["photo_2.png"] and len(split["train"]) == 5
+
+
+def test_a_folder_without_photographs_is_one_clear_error(tmp_path):
+    with pytest.raises(SourceError, match=r"no \.jpg or \.png"):
+        photographs(tmp_path, tmp_path / "unpacked")

@@ -1,0 +1,18 @@
+"""One small furnished room for all tests of the renderer."""
+
+import pytest
+
+pytest.importorskip("open3d", reason="OPEN3D NOT INSTALLED: the renderer's tests were not run")
+
+from slam.rendering.raycaster import Raycaster
+from slam.rendering.scene import Room, build_room
+
+
+@pytest.fixture(scope="session")
+def room() -> Room:
+    return build_room(seed=3)
+
+
+@pytest.fixture(scope="session")
+def raycaster(room: Room) -> Raycaster:
+    return Raycaster(room)

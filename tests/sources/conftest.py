@@ -1,0 +1,82 @@
+"""Small recordings that the tests write themselves: 12 frames of noise, 64x48, 30 Hz, one per layout."""
+
+from pathlib import Path
+
+import cv2
+import pytest
+from small_images import FRAMES, HEIGHT, IMU_SENSOR, SENSOR, STAMPS_NS, WIDTH, write_depth, write_image
+
+from slam.rig_file import rig_from_intrinsics, write_rig
+from slam.trajectory import seconds_text
+
+
+@pytest.fixture
+def tum_folder(tmp_path: Path) -> Path:
+    """TUM layout with depth of 2 m, its own rig.toml and ground truth along x."""
+    folder = tmp_path / "tum"
+    rgb, depth, gt = ["# rgb\n"], ["# depth\n"], ["# poses\n"]
+    for i, stamp_ns in enumerate(STAMPS_NS):
+        write_image(folder / f"rgb/{i}.png", i, channels=3)
+        write_depth(folder / f"depth/{i}.png", 10000)
+        rgb.append(f"{seconds_text(stamp_ns)} rgb/{i}.png\n")
+        depth.append(f"{seconds_text(stamp_ns + 5_000_000)} depth/{i}.png\n")
+        gt.append(f"{seconds_text(stamp_ns)} {0.1 * i} 0 0 0 0 0 1\n")
+    for name, lines in {"rgb": rgb, "depth": depth, "groundtruth": gt}.items():
+        (folder / f"{name}.txt").write_text("".join(lines))
+    write_rig(rig_from_intrinsics([50, 50, 32, 24], (), (WIDTH, HEIGHT)), folder / "rig.toml")
+    return folder
+
+
+@pytest.fixture
+def euroc_folder(tmp_path: Path) -> Path:
+    """EuRoC layout, stereo with a baseline of 0.1 m along the camera's x, IMU at 200 Hz, body poses along x."""
+    mav = tmp_path / "euroc" / "mav0"
+    for number, x in ((0, 0.0), (1, 0.1)):
+        camera = mav / f"cam{number}"
+        for i, stamp_ns in enumerate(STAMPS_NS):
+            write_image(camera / f"data/{stamp_ns}.png", 100 * number + i)
+        lines = [f"{stamp_ns},{stamp_ns}.png\r\n" for stamp_ns in STAMPS_NS]
+        (camera / "data.csv").write_text("#timestamp [ns],filename\r\n" + "".join(lines))
+        (camera / "sensor.yaml").write_text(SENSOR.format(x=x, y=0.0, model="radial-tangential"))
+    stamps_ns = range(STAMPS_NS[0] - 50_000_000, STAMPS_NS[-1] + 50_000_000, 5_000_000)
+    (mav / "imu0").mkdir()
+    (mav / "imu0/data.csv").write_text("#t\n" + "".join(f"{t},0.1,0.2,0.3,9.8,0,0\n" for t in stamps_ns))
+    (mav / "imu0/sensor.yaml").write_text(IMU_SENSOR)
+    (mav / "state_groundtruth_estimate0").mkdir()
+    poses = "".join(f"{t},{i},0,0,1,0,0,0,0,0,0,0,0,0,0,0,0\n" for i, t in enumerate(stamps_ns))
+    (mav / "state_groundtruth_estimate0/data.csv").write_text("#t\n" + poses)
+    return mav.parent
+
+
+@pytest.fixture
+def kitti_folder(tmp_path: Path) -> Path:
+    """KITTI layout, stereo with a baseline of 0.5 m, 10 Hz, poses along z."""
+    folder = tmp_path / "kitti"
+    for i in range(FRAMES):
+        write_image(folder / f"image_0/{i:06d}.png", i)
+        write_image(folder / f"image_1/{i:06d}.png", 100 + i)
+    (folder / "calib.txt").write_text("P0: 50 0 32 0 0 50 24 0 0 0 1 0\nP1: 50 0 32 -25 0 50 24 0 0 0 1 0\n")
+    (folder / "times.txt").write_text("".join(f"{i / 10:.6e}\n" for i in range(FRAMES)))
+    (folder / "poses.txt").write_text("".join(f"1 0 0 0 0 1 0 0 0 0 1 {i}\n" for i in range(FRAMES)))
+    return folder
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path) -> Path:
+    """Images 1.png to 12.png and a rig.toml."""
+    folder = tmp_path / "images"
+    for i in range(FRAMES):
+        write_image(folder / f"{i + 1}.png", i, channels=3)
+    write_rig(rig_from_intrinsics([50, 50, 32, 24], (), (WIDTH, HEIGHT)), folder / "rig.toml")
+    return folder
+
+
+@pytest.fixture
+def video_file(image_folder: Path) -> Path:
+    """The images as a video of 30 frames per second, beside their rig.toml."""
+    path = image_folder / "video.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 30.0, (WIDTH, HEIGHT))
+    for i in range(FRAMES):
+        writer.write(cv2.imread(str(image_folder / f"{i + 1}.png")))
+    writer.release()
+    return path
