@@ -93,13 +93,12 @@ def _add_landmark_priors(graph: gtsam.NonlinearFactorGraph, problem: WindowProbl
 
 
 def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseModel.Base]:
-    """Robust noise of a pixel, and of (x, right_x, y): the disparity's own noise sits on right_x."""
+    """Robust noise of a pixel, and of (x, right_x, y): right_x is x less a disparity, and shares the error of x."""
     config = problem.config
     huber = gtsam.noiseModel.mEstimator.Huber.Create(config.huber)
     mono = gtsam.noiseModel.Isotropic.Sigma(2, config.sigma_px)
-    stereo = gtsam.noiseModel.Diagonal.Sigmas(
-        np.array([config.sigma_px, np.hypot(config.sigma_px, config.sigma_disparity_px), config.sigma_px])
-    )
+    s2, d2 = config.sigma_px**2, config.sigma_disparity_px**2
+    stereo = gtsam.noiseModel.Gaussian.Covariance(np.array([[s2, s2, 0.0], [s2, s2 + d2, 0.0], [0.0, 0.0, s2]]))
     return gtsam.noiseModel.Robust.Create(huber, mono), gtsam.noiseModel.Robust.Create(huber, stereo)
 
 
@@ -140,7 +139,7 @@ def _errors_px(problem: WindowProblem, T_world_cam: Float64, points_world: Float
     z = np.where(points_cam[:, 2] > 1e-3, points_cam[:, 2], np.nan)
     error = points_cam[:, :2] / z[:, None] * (fx, fy) + (cx, cy) - problem.xy
     disparity = problem.baseline_m * fx / z - (problem.xy[:, 0] - problem.right_x)
-    disparity /= np.hypot(1.0, problem.config.sigma_disparity_px)
+    disparity *= problem.config.sigma_px / problem.config.sigma_disparity_px  # in pixels of equal surprise
     total = np.hypot(np.linalg.norm(error, axis=1), np.where(np.isfinite(problem.right_x), disparity, 0.0))
     return np.nan_to_num(total, nan=np.inf)
 

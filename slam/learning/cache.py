@@ -53,7 +53,9 @@ def photographs(images: Path, unpack_to: Path) -> dict[str, list[Path]]:
     }
 
 
-def build_shard(path: Path, photos: Sequence[Path], features: FeatureConfig, seed: int, scenes: int = SCENES_PER_SHARD) -> Path:
+def build_shard(
+    path: Path, photos: Sequence[Path], features: FeatureConfig, seed: int, scenes: int = SCENES_PER_SHARD
+) -> Path:
     """Render ``scenes`` random scenes, extract features from every view and write them to ``path`` (.npy)."""
     rng = np.random.default_rng(seed)
     extractor = make_extractor(features)
@@ -68,7 +70,9 @@ def build_shard(path: Path, photos: Sequence[Path], features: FeatureConfig, see
     return unfinished.replace(path)
 
 
-def _fill_scene(rows: np.ndarray, scene_id: int, photos: Sequence[Path], extractor: Extractor, rng: np.random.Generator) -> None:
+def _fill_scene(
+    rows: np.ndarray, scene_id: int, photos: Sequence[Path], extractor: Extractor, rng: np.random.Generator
+) -> None:
     in_front = int(rng.choice([0, 1, 2, 3], p=[0.35, 0.25, 0.25, 0.15]))
     chosen = rng.choice(len(photos), 1 + in_front)
     scene = random_scene([_grey(photos[i]) for i in chosen], rng)
@@ -87,7 +91,7 @@ def _grey(path: Path) -> Uint8:
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise SourceError(f"image {path}: cannot be read; delete it or replace it")
-    return image
+    return image.astype(np.uint8, copy=False)
 
 
 def _unpacked(archive: Path, folder: Path) -> Path:

@@ -32,10 +32,10 @@ def confidence_loss(network: LightGlue, batch: dict[str, Tensor], split: int) ->
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         states = network.states(batch["xy"], batch["descriptors"], split)
     states = [state.float() for state in states]
-    last = answers(network.log_assignment[str(len(states) - 1)], states[-1], split)
+    last = answers(network.head(len(states) - 1), states[-1], split)
     losses = []
-    for name, classifier in network.token_confidence.items():
-        state = states[int(name)]
-        agrees = (answers(network.log_assignment[name], state, split) == last).float()
-        losses.append(F.binary_cross_entropy_with_logits(classifier.logits(state), agrees))
+    for layer in network.shape.confidence_layers:
+        agrees = (answers(network.head(layer), states[layer], split) == last).float()
+        logits = network.confidence(layer).logits(states[layer])
+        losses.append(F.binary_cross_entropy_with_logits(logits, agrees))
     return torch.stack(losses).mean()

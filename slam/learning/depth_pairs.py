@@ -14,7 +14,7 @@ from slam.geometry import apply, inside, invert
 from slam.learning.pairs import Pair
 from slam.sources import Source, open_source
 from slam.sources.stamps import associate
-from slam.types import Features, Float32, Float64, Frame
+from slam.types import Features, Float32, Float64
 
 POSE_WITHIN_NS = 20_000_000  # most time between a frame and its ground-truth pose
 EDGE_SHARE = 0.05  # depth that differs by more than this inside 3x3 px belongs to an edge and is not trusted
@@ -80,7 +80,9 @@ def posed_rows(source: Source, extractor: Extractor, max_keypoints: int) -> np.n
     for frame in source:
         pose = associate([frame.stamp_ns], poses.stamps_ns.tolist(), POSE_WITHIN_NS).get(0)
         if pose is not None and frame.depth_m is not None:
-            rows.append(_row(frame, poses.T_world_cam[pose], extractor, source.rig.left, max_keypoints))
+            found = extractor.extract(frame.image)
+            T_world_cam = poses.T_world_cam[pose]
+            rows.append(_row(found, frame.depth_m, T_world_cam, source.rig.left, max_keypoints))
     if len(rows) < 2:
         raise SourceError(f"{source.path}: fewer than two frames with depth and a pose; give another recording")
     return np.stack(rows)
@@ -121,12 +123,11 @@ def reprojected(xy: Float32, depth_m: Float32, T_world_a: Float64, T_world_b: Fl
     return camera.project(apply(invert(T_world_b) @ T_world_a, points_a))
 
 
-def _row(frame: Frame, T_world_cam: Float64, extractor: Extractor, camera: Camera, max_keypoints: int) -> np.ndarray:
-    found: Features = extractor.extract(frame.image)
-    row = np.zeros((), posed_dtype(extractor.descriptor_dim, max_keypoints))
+def _row(found: Features, depth_m: Float32, T_world_cam: Float64, camera: Camera, max_keypoints: int) -> np.ndarray:
     n = len(found)
+    row = np.zeros((), posed_dtype(found.descriptors.shape[1], max_keypoints))
     row["count"], row["T_world_cam"] = n, T_world_cam
     row["xy"][:n] = camera.undistort(found.xy)
-    row["depth_m"][:n] = keypoint_depth(found.xy, frame.depth_m)
+    row["depth_m"][:n] = keypoint_depth(found.xy, depth_m)
     row["descriptors"][:n] = found.descriptors
     return row

@@ -75,7 +75,9 @@ def homography_pairs(folder: Path, extractor: Extractor) -> Iterator[JudgedPair]
         yield JudgedPair(f"{folder.name}/1-{number}", first, other, homography_judge(np.loadtxt(path)))
 
 
-def depth_pairs(source: Source, extractor: Extractor, gap: int, step: int, inlier_px: float = INLIER_PX) -> Iterator[JudgedPair]:
+def depth_pairs(
+    source: Source, extractor: Extractor, gap: int, step: int, inlier_px: float = INLIER_PX
+) -> Iterator[JudgedPair]:
     """Frames i and i + gap of an RGB-D recording, i = 0, step, ...; judged by depth and ground-truth poses."""
     frames = [frame for frame in source if frame.index % step == 0 or (frame.index - gap) % step == 0]
     by_index = {frame.index: frame for frame in frames}
@@ -84,8 +86,8 @@ def depth_pairs(source: Source, extractor: Extractor, gap: int, step: int, inlie
         if a.index % step or b is None:
             continue
         judge = depth_judge(a, b, source, inlier_px)
-        views = [_undistorted(extractor.extract(frame.image), source.rig.left) for frame in (a, b)]
-        yield JudgedPair(f"{source.path.name}/{a.index}-{b.index}", *views, judge)
+        view_a, view_b = (_undistorted(extractor.extract(frame.image), source.rig.left) for frame in (a, b))
+        yield JudgedPair(f"{source.path.name}/{a.index}-{b.index}", view_a, view_b, judge)
 
 
 def epipolar_pairs(source: Source, extractor: Extractor, gap: int, step: int) -> Iterator[JudgedPair]:
@@ -112,11 +114,13 @@ def homography_judge(H_b_a: Float64, inlier_px: float = INLIER_PX) -> Judge:
 def depth_judge(a: Frame, b: Frame, source: Source, inlier_px: float) -> Judge:
     """True within ``inlier_px`` of where depth and the poses carry a's point; unknown depth counts as wrong."""
     T_world_a, T_world_b = (_true_pose(frame, source) for frame in (a, b))
-    camera = source.rig.left
+    camera, depth_m = source.rig.left, a.depth_m
+    if depth_m is None:
+        raise SourceError(f"{source.path}: no depth in frame {a.index}; judge by depth in an RGB-D recording only")
 
     def judge(xy_a: Float32, xy_b: Float32) -> Bool:
-        depth_m = keypoint_depth(camera.distort(xy_a), a.depth_m)
-        expected = reprojected(xy_a, depth_m, T_world_a, T_world_b, camera)
+        known_m = keypoint_depth(camera.distort(xy_a), depth_m)
+        expected = reprojected(xy_a, known_m, T_world_a, T_world_b, camera)
         return np.linalg.norm(expected - xy_b, axis=1) < inlier_px
 
     return judge

@@ -45,7 +45,11 @@ def assignment_loss(head: Assignment, x: Tensor, split: int, truth: Truth) -> tu
     m = head.final_proj(x) * x.shape[-1] ** -0.25
     similarity = (m[:, :split] @ m[:, split:].transpose(-1, -2)).float()
     a, b = truth.index_a, truth.index_b
-    log_p = 2 * similarity[truth.pair, a, b] - similarity.logsumexp(2)[truth.pair, a] - similarity.logsumexp(1)[truth.pair, b]
+    log_p = (
+        2 * similarity[truth.pair, a, b]
+        - similarity.logsumexp(2)[truth.pair, a]
+        - similarity.logsumexp(1)[truth.pair, b]
+    )
     certainty = F.logsigmoid(logits)
     log_p = log_p + certainty[truth.pair, a] + certainty[truth.pair, split + b]
     return -_mean(log_p), -_mean(F.logsigmoid(-logits)[truth.lonely])

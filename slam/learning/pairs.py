@@ -71,14 +71,18 @@ def plane_pair(row_a: np.void, row_b: np.void) -> Pair:
     return Pair(
         xy_a,
         row_a["descriptors"][:m].astype(np.float32),
-        tuple(int(v) for v in row_a["size"]),
+        _size(row_a),
         xy_b,
         row_b["descriptors"][:n].astype(np.float32),
-        tuple(int(v) for v in row_b["size"]),
+        _size(row_b),
         a_in_b,
         b_in_a,
         xy_a,
     )
+
+
+def _size(row: np.void) -> tuple[int, int]:
+    return int(row["size"][0]), int(row["size"][1])
 
 
 def _carried(row_a: np.void, row_b: np.void) -> Float64:

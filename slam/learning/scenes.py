@@ -76,13 +76,17 @@ def _random_patch(photo: Uint8, rng: np.random.Generator) -> Plane:
     return Plane(photo, mask, _placement(photo, rng.uniform(0.5, 0.9), rng.uniform(0.5, 1.2), place, 40.0, rng))
 
 
-def _placement(photo: Uint8, depth: float, span: float, place: Float64, tilt_deg: float, rng: np.random.Generator) -> Float64:
+def _placement(
+    photo: Uint8, depth: float, span: float, place: Float64, tilt_deg: float, rng: np.random.Generator
+) -> Float64:
     """A photograph ``span`` wide, centred ``place`` from the axis at ``depth``, turned by up to ``tilt_deg``."""
     height, width = photo.shape
     tilt = Rotation.from_euler("xyz", rng.uniform(-tilt_deg, tilt_deg, 3) * (1, 1, 0.4), degrees=True).as_matrix()
     pixel = span / min(width, 1.33 * height) * depth
     center = np.array([*(place * depth), depth])
-    return np.column_stack([tilt[:, 0] * pixel, tilt[:, 1] * pixel, center - tilt[:, :2] @ np.array([width, height]) * pixel / 2])
+    return np.column_stack(
+        [tilt[:, 0] * pixel, tilt[:, 1] * pixel, center - tilt[:, :2] @ np.array([width, height]) * pixel / 2]
+    )
 
 
 def _random_camera(rng: np.random.Generator) -> tuple[Float64, Float64]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from slam.matching.lightglue import FourierEncoding, LightGlue, NetworkShape
 from slam.types import Float32
 
-SHARPNESS = 1.8  # scale of the first similarities: identical descriptors get about width / sqrt(width) * 1.8^2
+SHARPNESS = 1.8  # of the first answers: the similarity of a point with itself is about sqrt(width) * 1.8^2
 LOUDNESS = 0.2  # of the updates that the layers make at first
 FREQUENCIES = (0.5, 16.0)  # rad per half a picture, slowest and fastest
 
@@ -23,12 +23,12 @@ def fresh_network(shape: NetworkShape, descriptors: Float32) -> LightGlue:
         if isinstance(network.input_proj, nn.Linear):
             _project_principal(network.input_proj, torch.from_numpy(descriptors))
         _spread_frequencies(network.posenc)
-        for layer in network.transformers:
-            layer.self_attn.ffn[3].weight.mul_(LOUDNESS)
-            layer.cross_attn.ffn[3].weight.mul_(LOUDNESS)
-        for head in network.log_assignment.values():
-            nn.init.eye_(head.final_proj.weight).mul_(SHARPNESS)
-            nn.init.zeros_(head.final_proj.bias)
+        for name, value in network.named_parameters():
+            if name.endswith("ffn.3.weight"):
+                value.mul_(LOUDNESS)
+        for layer in shape.assignment_layers:
+            nn.init.eye_(network.head(layer).final_proj.weight).mul_(SHARPNESS)
+            nn.init.zeros_(network.head(layer).final_proj.bias)
     return network
 
 

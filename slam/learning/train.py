@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,64 +18,18 @@ from slam.errors import ConfigError
 from slam.learning.cache import SCENES_PER_SHARD, build_shard, photographs
 from slam.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from slam.learning.confidence import train_confidence
-from slam.learning.losses import Truth, answers, assignment_loss, ground_truth
-from slam.learning.mixture import Mixture, to_tensors
+from slam.learning.losses import Truth, assignment_loss, ground_truth
+from slam.learning.measure import measured
+from slam.learning.mixture import Mixture
+from slam.learning.options import Progress, TrainOptions, TrainReport
 from slam.learning.start import fresh_network
-from slam.matching.lightglue import LightGlue, NetworkShape
+from slam.matching.lightglue import NetworkShape
 from slam.matching.weights import save_weights
 
 AVERAGING = 0.999  # of the weights, per step
 SAVE_EVERY_S = 60.0
 LOG_EVERY = 25
 LAYERS_PER_STEP = 3  # layers that are looked at in a step: the last one and others at random
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What to train on, what to train, and for how long."""
-
-    images: Path  # folder or tar of photographs, with manifest.csv (file, split) or without
-    out: Path  # folder for the cache of features, checkpoint, log and weights
-    recordings: tuple[Path, ...] = ()  # RGB-D recordings in TUM layout with ground truth, rendered or real
-    features: str = "sift"
-    keypoints: int = 512  # extracted per view
-    shards: int = 10  # of the cache, 1600 views each
-    minutes: float = 80.0  # of training, the cache not counted; the last tenth goes to the confidences
-    steps: int = 0  # ends the training earlier when not 0
-    width: int = 64
-    heads: int = 1
-    layers: int = 6
-    batch: int = 16  # pairs of 256 points; fewer when there are more points
-    learning_rate: float = 1e-3
-    seed: int = 0
-    resume: bool = False
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where the training stands."""
-
-    stage: str  # "features", "matching" or "confidence"
-    step: int
-    share: float  # of the whole training, 0 to 1
-    pairs_per_s: float
-    loss: float  # of the last layer
-    recall: float  # of true matches, last layer
-    precision: float  # of the last layer's matches, among points with a known answer
-
-
-@dataclass(frozen=True)
-class TrainReport:
-    """What a training made."""
-
-    weights: Path
-    log: Path
-    steps: int
-    pairs: int
-    minutes: float
-    loss: float
-    recall: float
-    precision: float
 
 
 def train_matcher(options: TrainOptions, on_progress: Callable[[Progress], None] = lambda _: None) -> TrainReport:
@@ -151,10 +105,22 @@ class Trainer:
         on_progress(progress)
         path = self._options.out / "matcher.pt"
         done = self._done
-        meta = {"features": self._options.features, "steps": done.steps, "pairs": done.pairs, "seed": self._options.seed}
+        meta = {
+            "features": self._options.features,
+            "steps": done.steps,
+            "pairs": done.pairs,
+            "seed": self._options.seed,
+        }
         save_weights(path, self._average, meta)
         return TrainReport(
-            path, self._log, done.steps, done.pairs, done.seconds / 60, progress.loss, progress.recall, progress.precision
+            path,
+            self._log,
+            done.steps,
+            done.pairs,
+            done.seconds / 60,
+            progress.loss,
+            progress.recall,
+            progress.precision,
         )
 
     @property
@@ -181,17 +147,18 @@ class Trainer:
         return len(batch["xy_a"])
 
     def _loss(self, batch: dict[str, Tensor], split: int, truth: Truth) -> Tensor:
-        heads = self._network.log_assignment
-        last = len(heads) - 1
+        last = self._options.layers - 1
         others = self._rng.permutation(last)[: LAYERS_PER_STEP - 1]
         with torch.autocast("cpu", torch.bfloat16):
             states = self._network.states(batch["xy"], batch["descriptors"], split)
-            losses = [sum(assignment_loss(heads[str(i)], states[i], split, truth)) for i in (last, *others)]
-        return 0.5 * torch.stack(losses).mean()
+            parts = [assignment_loss(self._network.head(i), states[i], split, truth) for i in (last, *others)]
+        return torch.stack([positive + negative for positive, negative in parts]).mean() / 2
 
     def _learning_rate(self) -> float:
         warm = min(1.0, (self._done.steps + 1) / 200)
-        return self._options.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, self._share()))))
+        return (
+            self._options.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1, self._share()))))
+        )
 
     @torch.no_grad()
     def _follow(self) -> None:
@@ -211,34 +178,18 @@ class Trainer:
 
     def _save(self) -> None:
         self._data.rescan()
-        save_checkpoint(self._options.out / "checkpoint.pt", self._done, self._network, self._average, self._optimizer, self._rng)
+        save_checkpoint(
+            self._options.out / "checkpoint.pt", self._done, self._network, self._average, self._optimizer, self._rng
+        )
 
     def _resume(self) -> None:
         path = self._options.out / "checkpoint.pt"
         if not path.is_file():
-            raise ConfigError(f"resume: no checkpoint {path}; start without resume, or give the folder of the first run")
+            raise ConfigError(
+                f"resume: no checkpoint {path}; start without resume, or give the folder of the first run"
+            )
         self._done = load_checkpoint(path, self._network, self._average, self._optimizer, self._rng)
-
-
-@torch.no_grad()
-def measured(network: LightGlue, batch: dict[str, Tensor], split: int) -> tuple[float, float, float]:
-    """Loss, recall and precision of the last layer on a batch."""
-    truth = ground_truth(batch)
-    state = network.states(batch["xy"], batch["descriptors"], split)[-1]
-    head = network.log_assignment[str(network.shape.layers - 1)]
-    loss = float(0.5 * sum(assignment_loss(head, state, split, truth)))
-    answer = answers(head, state, split)
-    partner = answer[:, :split]
-    mutual = answer[:, split:].gather(1, partner.clamp(min=0)) == torch.arange(split)
-    found = mutual & (partner >= 0)
-    right = found[truth.pair, truth.index_a] & (partner[truth.pair, truth.index_a] == truth.index_b)
-    judged = found & truth.lonely[:, :split]
-    judged[truth.pair, truth.index_a] |= found[truth.pair, truth.index_a]
-    return loss, float(right.float().mean()), float(right.sum() / judged.sum().clamp(min=1))
 
 
 def _shard_seed(seed: int, path: Path) -> int:
     return seed * 100_000 + int(path.stem.rsplit("_", 1)[1]) + (50_000 if path.parent.name == "val" else 0)
-
-
-__all__ = ["Progress", "TrainOptions", "TrainReport", "Trainer", "measured", "to_tensors", "train_matcher"]

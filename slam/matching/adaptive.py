@@ -80,18 +80,18 @@ class LightGlueMatcher:
     def _confidence(self, x: Tensor, layer: int) -> Tensor | None:
         if layer not in self._knows_at or not (self._policy.may_exit or self._policy.may_prune):
             return None
-        return self._network.token_confidence[str(layer)](x)[0]
+        return self._network.confidence(layer)(x)[0]
 
     def _keep(self, x: Tensor, confidence: Tensor | None, layer: int) -> Tensor | None:
         """(K,) ascending positions of the points that stay, None when all do."""
         if not self._policy.may_prune or layer not in self._ends_at:
             return None
-        matchable = self._network.log_assignment[str(layer)].matchable(x)[0]
+        matchable = self._network.head(layer).matchable(x)[0]
         stays = staying(matchable, confidence, layer, self._policy)
         return None if bool(stays.all()) else stays.nonzero()[:, 0]
 
     def _assigned(self, x: Tensor, index: Tensor, split: int, count_a: int, layer: int, total: int) -> Matches:
-        log_p, _ = self._network.log_assignment[str(layer)](x, split)
+        log_p, _ = self._network.head(layer)(x, split)
         a, b, confidence = mutual_best(log_p[0], self._filter_threshold)
         return Matches(
             index[a].numpy(),
@@ -116,7 +116,7 @@ class LightGlueMatcher:
 
 
 def mutual_best(log_p: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows a (K,), ascending, and columns b (K,) that prefer each other, and their probabilities above ``threshold``."""
+    """Rows (K,), ascending, and columns (K,) that prefer each other, with probabilities above ``threshold``."""
     best_b, best_a = log_p.max(1), log_p.max(0).indices
     a = torch.arange(log_p.shape[0])
     probability = best_b.values.exp()

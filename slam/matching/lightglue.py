@@ -7,6 +7,7 @@ either side alone, everything else treats all tokens alike.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -178,6 +179,14 @@ class LightGlue(nn.Module):
         self.transformers = nn.ModuleList([Layer(width, shape.heads) for _ in range(shape.layers)])
         self.log_assignment = nn.ModuleDict({str(i): Assignment(width) for i in shape.assignment_layers})
         self.token_confidence = nn.ModuleDict({str(i): TokenConfidence(width) for i in shape.confidence_layers})
+
+    def head(self, layer: int) -> Assignment:
+        """The assignment head of a layer in ``shape.assignment_layers``."""
+        return cast(Assignment, self.log_assignment[str(layer)])
+
+    def confidence(self, layer: int) -> TokenConfidence:
+        """The confidence classifier of a layer in ``shape.confidence_layers``."""
+        return cast(TokenConfidence, self.token_confidence[str(layer)])
 
     def begin(self, xy: Tensor, descriptors: Tensor) -> tuple[Tensor, Tensor]:
         """First states (B, T, width) and encoding of normalised positions (B, T, 2), descriptors (B, T, input_dim)."""

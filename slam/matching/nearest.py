@@ -39,7 +39,7 @@ class NearestMatcher:
 
 
 def distance_ratio(similarity: Float32) -> Float32:
-    """(K,) distance to the nearest over distance to the second nearest, of cosines (K, N); 0 with a single candidate."""
+    """(K,) distance to the nearest over that to the second nearest, of cosines (K, N); 0 with a single candidate."""
     if similarity.shape[1] < 2:
         return np.zeros(len(similarity), np.float32)
     two = np.partition(similarity, -2, axis=1)[:, -2:]

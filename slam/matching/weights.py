@@ -62,7 +62,9 @@ def shape_of(state: dict[str, Tensor], path: Path) -> NetworkShape:
         raise WeightsError(f"weights {path}: no LightGlue network inside; give a file of matcher weights")
     half_dim, position_dim = state["posenc.Wr.weight"].shape
     if position_dim != 2:
-        raise WeightsError(f"weights {path}: need the scale and angle of keypoints, which we do not use; use other weights")
+        raise WeightsError(
+            f"weights {path}: need the scale and angle of keypoints, which we do not use; use other weights"
+        )
     width = state["transformers.0.self_attn.out_proj.weight"].shape[0]
     projection = state.get("input_proj.weight")
     return NetworkShape(

@@ -107,7 +107,6 @@ def _rig(camera: Camera) -> dict:
         "distortion": [],
     }
     return {
-        "name": "rendered",
         "left": left,
         "depth": {"factor": DEPTH_FACTOR, "invalid": [0], "baseline_m": DEPTH_BASELINE_M},
     }

@@ -75,7 +75,12 @@ def test_a_batch_is_as_small_as_its_poorest_pair(shards):
     rng = np.random.default_rng(4)
     data = SceneShards(shards)
     rich, poor = data.pair(rng), data.pair(rng)
-    poor = Pair(**{n: getattr(poor, n)[:30] if n in {"xy_a", "descriptors_a", "a_in_b", "truth_a"} else getattr(poor, n) for n in Pair.__dataclass_fields__})
+    poor = Pair(
+        **{
+            n: getattr(poor, n)[:30] if n in {"xy_a", "descriptors_a", "a_in_b", "truth_a"} else getattr(poor, n)
+            for n in Pair.__dataclass_fields__
+        }
+    )
     batch, split = to_tensors(stacked([rich, poor], rng, 64, 50))
     assert split == 30 and batch["xy"].shape == (2, 80, 2) and batch["descriptors"].shape == (2, 80, 128)
     assert float(batch["xy"].abs().max()) <= 1.0
@@ -89,7 +94,9 @@ def test_the_mixture_draws_the_same_batch_from_the_same_seed(shards):
 def test_the_loss_is_the_mean_log_likelihood_of_the_network_s_own_assignment():
     torch.manual_seed(0)
     head, x = Assignment(8), torch.randn(1, 4, 8)
-    truth = truth_of([[10, 10], [FAR_AWAY_PX] * 2], [[10, 10], [FAR_AWAY_PX] * 2], [[10, 10], [60, 60]], [[10, 10], [90, 20]])
+    truth = truth_of(
+        [[10, 10], [FAR_AWAY_PX] * 2], [[10, 10], [FAR_AWAY_PX] * 2], [[10, 10], [60, 60]], [[10, 10], [90, 20]]
+    )
     log_p, logits = head(x, 2)
     positive, negative = assignment_loss(head, x, 2, truth)
     assert float(positive.detach()) == pytest.approx(-float(log_p[0, 0, 0].detach()), abs=1e-5)

@@ -28,7 +28,11 @@ def test_a_nearer_plane_covers_the_backdrop_and_moves_more():
     still, sideways = (rendered(scene, K, np.eye(3), np.array([x, 0, 0]), (300, 220)) for x in (0.0, -0.05))
     assert set(np.unique(still.plane)) == {0, 1}
     center = np.array([150.0, 110.0, 1.0])
-    shift = [(sideways.homographies[i] @ center)[:2] / (sideways.homographies[i] @ center)[2] - (still.homographies[i] @ center)[:2] / (still.homographies[i] @ center)[2] for i in range(2)]
+    shift = [
+        (sideways.homographies[i] @ center)[:2] / (sideways.homographies[i] @ center)[2]
+        - (still.homographies[i] @ center)[:2] / (still.homographies[i] @ center)[2]
+        for i in range(2)
+    ]
     assert shift[1][0] < shift[0][0] < 0
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from matching_views import make_view, moved
+from matching_views import make_view
 
 from slam.matching.adaptive import LightGlueMatcher, tokens
 from slam.matching.early_exit import ExitPolicy, is_sure, published_threshold, staying
@@ -86,7 +86,7 @@ def test_exit_and_pruning_invent_no_matches(network, policy):
     found = LightGlueMatcher(network, policy, filter_threshold=0.0).match(a, b)
     assert 0 < found.pruned < 1 and len(found)
     assert np.all(np.diff(found.index_a) > 0) and len(np.unique(found.index_b)) == len(found)
-    assert found.index_a.max() < 120 and 0 <= found.index_b.min() and found.index_b.max() < 100
+    assert found.index_a.max() < 120 and found.index_b.min() >= 0 and found.index_b.max() < 100
 
 
 def test_points_that_stay_are_matched_as_if_the_others_had_never_been(network):
@@ -105,7 +105,8 @@ def test_points_that_stay_are_matched_as_if_the_others_had_never_been(network):
         best = network.log_assignment["1"](x, split)[0][0].max(1).indices
     partner = dict(zip(stays[:split].tolist(), (stays[split + best] - 60).tolist()))
     assert found.pruned == pytest.approx(1 - len(stays) / 110)
-    assert [partner[i] for i in found.index_a] == found.index_b.tolist() and len(found)
+    assert len(found)
+    assert found.index_b.tolist() == [partner[i] for i in found.index_a]
 
 
 def test_no_matches_and_no_crash_when_every_point_of_a_side_leaves(network):

@@ -52,7 +52,10 @@ def test_half_precision_on_disk_changes_the_answer_by_less_than_a_hundredth(netw
     torch.manual_seed(0)
     xy, descriptors = torch.rand(1, 40, 2), torch.nn.functional.normalize(torch.rand(1, 40, 128), dim=-1)
     with torch.inference_mode():
-        P = [n.log_assignment["3"](n.states(xy, descriptors, 20)[-1], 20)[0].exp() for n in (network, load_network(tmp_path / "half.pt"))]
+        P = [
+            n.log_assignment["3"](n.states(xy, descriptors, 20)[-1], 20)[0].exp()
+            for n in (network, load_network(tmp_path / "half.pt"))
+        ]
     assert float((P[0] - P[1]).abs().max()) < 1e-2
 
 
@@ -91,7 +94,12 @@ def test_weights_of_another_network_are_one_clear_error(network, tmp_path):
     state = network.state_dict()
     torch.save({**state, "posenc.Wr.weight": torch.zeros(8, 4)}, tmp_path / "oriented.pt")
     torch.save({n: v for n, v in state.items() if "to_qk" not in n}, tmp_path / "gap.pt")
-    for name, words in (("other", "no LightGlue"), ("list", "no named tensors"), ("oriented", "scale and angle"), ("gap", "do not make")):
+    for name, words in (
+        ("other", "no LightGlue"),
+        ("list", "no named tensors"),
+        ("oriented", "scale and angle"),
+        ("gap", "do not make"),
+    ):
         with pytest.raises(WeightsError, match=words):
             load_network(tmp_path / f"{name}.pt")
 

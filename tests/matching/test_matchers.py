@@ -62,7 +62,7 @@ def test_a_misspelt_matcher_is_an_error_with_a_suggestion():
 
 
 def test_features_without_weights_are_an_error_that_names_the_way_out():
-    with pytest.raises(WeightsError, match="none come with features 'orb'.*matcher.name=nearest"):
+    with pytest.raises(WeightsError, match=r"none come with features 'orb'.*matcher\.name=nearest"):
         make_matcher(MatcherConfig(), "orb")
 
 
@@ -81,7 +81,7 @@ def test_every_row_of_the_weights_table_has_its_file_and_card(features):
 
 def test_the_ratio_drops_what_has_a_close_rival():
     a = make_view(60, 10)
-    b, order = moved(a, 0.0, 11)
+    b, _ = moved(a, 0.0, 11)
     twins = MatchView(np.concatenate([b.xy, b.xy]), np.concatenate([b.descriptors, b.descriptors]), b.image_size)
     assert len(NearestMatcher(0.9).match(a, b)) == 60
     assert len(NearestMatcher(0.9).match(a, twins)) == 0

@@ -1,6 +1,5 @@
 import hashlib
 import sys
-import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from slam.rendering.render import (
     RenderOptions,
     image_stamps_ns,
     render_recording,
+    rgbd_camera,
 )
 from slam.rendering.scene import CLEAR_MAX, CLEAR_MIN
+from slam.rig_file import load_rig
 
 SMALL = RenderOptions(seconds=0.3, fps=10.0, seed=3, layout="both", width=96, height=72)
 
@@ -62,11 +63,10 @@ def test_ground_truth_poses_lie_in_the_room(recording):
         assert abs(T_world_cam[2, 2]) < 0.7  # looks about level
 
 
-def test_the_rig_names_the_camera(recording):
-    rig = tomllib.loads((recording / "tum/rig.toml").read_text())
-    assert (rig["left"]["width"], rig["left"]["height"]) == (96, 72)
-    assert rig["left"]["intrinsics"][2:] == [47.5, 35.5]
-    assert rig["depth"]["factor"] == 5000.0
+def test_the_rig_beside_the_recording_loads_and_is_the_camera_that_took_it(recording):
+    rig = load_rig(recording / "tum/rig.toml")
+    assert rig.left == rgbd_camera(SMALL)
+    assert (rig.depth_factor, rig.depth_invalid, rig.depth_baseline_m) == (5000.0, (0,), 0.08)
 
 
 def test_euroc_state_and_image_stamps_agree_and_the_baseline_is_in_t_bs(recording):

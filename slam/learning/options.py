@@ -1,0 +1,54 @@
+"""What a training is told, what it tells while it runs, and what it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What to train on, what to train, and for how long."""
+
+    images: Path  # folder or tar of photographs, with manifest.csv (file, split) or without
+    out: Path  # folder for the cache of features, checkpoint, log and weights
+    recordings: tuple[Path, ...] = ()  # RGB-D recordings in TUM layout with ground truth, rendered or real
+    features: str = "sift"
+    keypoints: int = 512  # extracted per view
+    shards: int = 10  # of the cache, 1600 views each
+    minutes: float = 80.0  # of training, the cache not counted; the last tenth goes to the confidences
+    steps: int = 0  # ends the training earlier when not 0
+    width: int = 64
+    heads: int = 1
+    layers: int = 6
+    batch: int = 16  # pairs of 256 points; fewer when there are more points
+    learning_rate: float = 1e-3
+    seed: int = 0
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the training stands."""
+
+    stage: str  # "features", "matching" or "confidence"
+    step: int
+    share: float  # of the whole training, 0 to 1
+    pairs_per_s: float
+    loss: float  # of the last layer
+    recall: float  # of true matches, last layer
+    precision: float  # of the last layer's matches, among points with a known answer
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training made."""
+
+    weights: Path
+    log: Path
+    steps: int
+    pairs: int
+    minutes: float
+    loss: float
+    recall: float
+    precision: float
