@@ -60,7 +60,7 @@ class KeyframeConfig:
 class InitConfig:
     min_matches: int = 60  # monocular: with the first view
     min_residual_px: float = 2.0  # monocular: median distance that the best pure rotation leaves
-    min_parallax_deg: float = 1.0  # monocular: median of the triangulated points
+    min_parallax_deg: float = 0.5  # monocular: median of the triangulated points
     min_landmarks: int = 50  # any mode: to start a map
     max_wait_frames: int = 30  # monocular: then a new first view
 

@@ -17,6 +17,7 @@ from slam.types import Float64, Frame, Int64, Matches, MatchView, Observation
 
 NEEDS_TRANSLATION = "needs translation"
 MAX_REPROJECTION_PX = 2.0
+FAR_BASELINES = 1000.0  # points beyond don't vote on the sign of depth; OpenCV's own 50 rejects an early start
 ROTATION_FITS = 10  # robust re-fits of a pure rotation
 
 
@@ -96,7 +97,9 @@ def relative_pose(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> Float64
     essential, inliers = cv2.findEssentialMat(a, b, camera.K, cv2.USAC_MAGSAC, 0.999, 1.0, 2000)
     if essential is None or essential.shape != (3, 3):
         return None
-    count, R_b_a, t_b_a, _ = cv2.recoverPose(essential, a, b, camera.K, mask=inliers.copy())
+    count, R_b_a, t_b_a, *_ = cv2.recoverPose(
+        essential, a, b, camera.K, distanceThresh=FAR_BASELINES, mask=inliers.copy()
+    )
     if count < 15:
         return None
     return invert(transform(R_b_a, t_b_a.ravel()))

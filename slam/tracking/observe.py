@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from slam.camera import Rig
 from slam.config import FeatureConfig
 from slam.features import Extractor, make_extractor
+from slam.tracking.stereo import match_rows
 from slam.types import Features, Float32, Frame, Mode, Observation
 
 MAX_DEPTH_SPREAD = 0.06  # of the 3x3 neighbourhood, relative: an edge of an object has no depth
-MAX_ROW_DIFFERENCE_PX = 2.0
-MIN_STEREO_SIMILARITY = 0.75
-MIN_DISPARITY_PX = 0.5
-LK_WINDOW_PX = 15
-LK_MAX_MOVE_PX = 3.0
 
 
 class Observer:
@@ -64,43 +59,3 @@ def sample_depth(depth_m: Float32, xy_raw: Float32) -> Float32:
     middle = np.nanmedian(patches[known], 1)
     result[known] = np.where(spread < MAX_DEPTH_SPREAD * middle, middle, np.nan)
     return result
-
-
-def match_rows(left: np.ndarray, right: np.ndarray, a: Features, b: Features, max_disparity_px: float) -> Float32:
-    """right_x (N,) of the left features in a rectified pair: descriptors along the row, then sub-pixel by Lucas-Kanade.
-
-    NaN where no partner passes: mutual best, similar enough, and the refined point on the same row.
-    """
-    right_x = np.full(len(a), np.nan, np.float32)
-    if len(a) == 0 or len(b) == 0:
-        return right_x
-    disparity = a.xy[:, None, 0] - b.xy[None, :, 0]
-    rows = np.abs(a.xy[:, None, 1] - b.xy[None, :, 1])
-    allowed = (rows < MAX_ROW_DIFFERENCE_PX) & (disparity > -1.0) & (disparity < max_disparity_px)
-    similarity = np.where(allowed, a.descriptors @ b.descriptors.T, -1.0)
-    best_b, best_a = similarity.argmax(1), similarity.argmax(0)
-    index_a = np.flatnonzero(best_a[best_b] == np.arange(len(a)))
-    index_a = index_a[similarity[index_a, best_b[index_a]] > MIN_STEREO_SIMILARITY]
-    if len(index_a) == 0:
-        return right_x
-    guess = np.column_stack([b.xy[best_b[index_a], 0], a.xy[index_a, 1]]).astype(np.float32)
-    refined, ok = _refine_on_row(left, right, a.xy[index_a], guess)
-    ok &= a.xy[index_a, 0] - refined > MIN_DISPARITY_PX
-    right_x[index_a[ok]] = refined[ok]
-    return right_x
-
-
-def _refine_on_row(left: np.ndarray, right: np.ndarray, xy: Float32, guess: Float32) -> tuple[np.ndarray, np.ndarray]:
-    """Sub-pixel x (N,) in the right image, and whether the refinement stayed near its guess and on the row."""
-    refined, status, _ = cv2.calcOpticalFlowPyrLK(
-        left,
-        right,
-        np.ascontiguousarray(xy),
-        guess.copy(),
-        winSize=(LK_WINDOW_PX, LK_WINDOW_PX),
-        maxLevel=0,
-        criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 20, 0.01),
-        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-    )
-    move = np.abs(refined - guess)
-    return refined[:, 0], (status.ravel() == 1) & (move[:, 0] < LK_MAX_MOVE_PX) & (move[:, 1] < 1.0)

@@ -1,0 +1,79 @@
+"""Disparities of a rectified pair: descriptors along the row, then sub-pixel correlation on it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from slam.types import Bool, Features, Float32, Uint8
+
+MAX_ROW_DIFFERENCE_PX = 2.0
+MIN_SIMILARITY = 0.75  # cosine of the descriptors
+MIN_DISPARITY_PX = 0.5
+HALF_WINDOW_PX = 7
+SEARCH_PX = 3  # around the descriptors' answer
+MIN_CORRELATION = 0.8
+
+
+def match_rows(left: Uint8, right: Uint8, a: Features, b: Features, max_disparity_px: float) -> Float32:
+    """right_x (N,) of the left features a in a rectified pair, NaN where no partner passes every check.
+
+    Partners are mutual best descriptors along the row; the place comes from the pictures themselves.
+    """
+    right_x = np.full(len(a), np.nan, np.float32)
+    if len(a) == 0 or len(b) == 0:
+        return right_x
+    index_a, index_b = _partners(a, b, max_disparity_px)
+    if len(index_a) == 0:
+        return right_x
+    refined, ok = correlate_on_row(left, right, a.xy[index_a], b.xy[index_b, 0])
+    ok &= a.xy[index_a, 0] - refined > MIN_DISPARITY_PX
+    right_x[index_a[ok]] = refined[ok]
+    return right_x
+
+
+def correlate_on_row(left: Uint8, right: Uint8, xy: Float32, right_x_guess: Float32) -> tuple[Float32, Bool]:
+    """Sub-pixel right_x (N,) by normalised correlation along the row, and whether its peak is inside and high enough.
+
+    Lucas-Kanade was tried: it also moves off the row, and its disparities came out 0.05 to 0.1 px too small.
+    """
+    template = _normalized(_patches(left, xy, HALF_WINDOW_PX))
+    strip = _patches(right, np.column_stack([right_x_guess, xy[:, 1]]), HALF_WINDOW_PX + SEARCH_PX)
+    size = 2 * HALF_WINDOW_PX + 1
+    shifts = range(2 * SEARCH_PX + 1)
+    scores = np.stack([np.sum(template * _normalized(strip[:, :, s : s + size]), axis=(1, 2)) for s in shifts], axis=1)
+    best = scores.argmax(1)
+    inside = (best > 0) & (best < 2 * SEARCH_PX)
+    middle, rows = np.clip(best, 1, 2 * SEARCH_PX - 1), np.arange(len(xy))
+    before, peak, after = scores[rows, middle - 1], scores[rows, middle], scores[rows, middle + 1]
+    bend = np.minimum(before - 2 * peak + after, -1e-6)
+    right_x = right_x_guess + middle - SEARCH_PX + (before - after) / (2 * bend)  # top of a parabola
+    return right_x.astype(np.float32), inside & (peak > MIN_CORRELATION)
+
+
+def _partners(a: Features, b: Features, max_disparity_px: float) -> tuple[np.ndarray, np.ndarray]:
+    disparity = a.xy[:, None, 0] - b.xy[None, :, 0]
+    rows = np.abs(a.xy[:, None, 1] - b.xy[None, :, 1])
+    allowed = (rows < MAX_ROW_DIFFERENCE_PX) & (disparity > -1.0) & (disparity < max_disparity_px)
+    similarity = np.where(allowed, a.descriptors @ b.descriptors.T, -1.0)
+    best_b, best_a = similarity.argmax(1), similarity.argmax(0)
+    index_a = np.flatnonzero(best_a[best_b] == np.arange(len(a)))
+    index_a = index_a[similarity[index_a, best_b[index_a]] > MIN_SIMILARITY]
+    return index_a, best_b[index_a]
+
+
+def _patches(image: Uint8, xy: np.ndarray, half_width_px: int) -> Float32:
+    """(N, 2 HALF_WINDOW_PX + 1, 2 half_width_px + 1) grey values around sub-pixel places, bicubic."""
+    dx = np.arange(-half_width_px, half_width_px + 1)
+    dy = np.arange(-HALF_WINDOW_PX, HALF_WINDOW_PX + 1)
+    x = (xy[:, 0, None, None] + dx[None, None, :] + 0 * dy[None, :, None]).astype(np.float32)
+    y = (xy[:, 1, None, None] + dy[None, :, None] + 0 * dx[None, None, :]).astype(np.float32)
+    count, height, width = x.shape
+    flat = cv2.remap(image, x.reshape(-1, width), y.reshape(-1, width), cv2.INTER_CUBIC)
+    return flat.reshape(count, height, width).astype(np.float32)
+
+
+def _normalized(patches: Float32) -> Float32:
+    """Patches of mean 0 and length 1."""
+    centered = patches - patches.mean((1, 2), keepdims=True)
+    return centered / (np.sqrt(np.sum(centered**2, axis=(1, 2), keepdims=True)) + 1e-6)
