@@ -103,9 +103,14 @@ def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseM
 
 
 def _covariances(problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, result: gtsam.Values) -> Float64:
-    """(K, 6, 6) marginal covariance of every pose: the prior of those that leave the window."""
-    marginals = gtsam.Marginals(graph, result)
-    return np.stack([marginals.marginalCovariance(X(i)) for i in range(len(problem.keyframe_ids))])
+    """(K, 6, 6) of every pose, landmarks marginalised out, given the other poses: the prior at the window's edge.
+
+    The plain marginal would let the edge drift as one body, scale included: its correlations are what hold it.
+    """
+    count = len(problem.keyframe_ids)
+    keys = gtsam.KeyVector([X(i) for i in range(count)])
+    information = gtsam.Marginals(graph, result).jointMarginalInformation(keys)
+    return np.stack([np.linalg.inv(information.at(X(i), X(i))) for i in range(count)])
 
 
 def _correction(problem: WindowProblem, result: gtsam.Values, covariances: Float64, start: float) -> Correction:

@@ -11,6 +11,8 @@ from slam.config import GraphConfig
 from slam.mapping.map import Map
 from slam.types import Bool, Float64, Int64, Mode
 
+EDGE_COVARIANCE = 0.1  # of the last one: what an edge keyframe knew when it left was gathered over several windows
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowProblem:
@@ -99,7 +101,7 @@ def _prior(keyframe_id: int, covariances: dict[int, Float64]) -> Float64:
     """The first keyframe is the world; any other is known as well as the last optimisation said."""
     if keyframe_id == 0 or keyframe_id not in covariances:
         return np.eye(6) * 1e-10
-    return covariances[keyframe_id]
+    return EDGE_COVARIANCE * covariances[keyframe_id]
 
 
 def _scale_pair(keyframe_ids: Int64, is_edge: Bool, mode: Mode) -> tuple[int, int] | None:

@@ -39,18 +39,22 @@ def view_dtype(descriptor_dim: int, max_keypoints: int) -> np.dtype:
 def photographs(images: Path, unpack_to: Path) -> dict[str, list[Path]]:
     """Files of the splits "train" and "val" of a folder or tar of photographs.
 
-    A manifest.csv with columns ``file`` and ``split`` decides; without one, every twentieth file is "val".
-    Raises SourceError when there are none.
+    A manifest.csv with columns ``file`` and ``split`` decides; without one, every twentieth file is "val", from the
+    first on. Raises SourceError when a split has none.
     """
     folder = _unpacked(images, unpack_to) if images.is_file() else images
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in {".jpg", ".jpeg", ".png"})
     if not files:
         raise SourceError(f"images {images}: no .jpg or .png in it; give a folder or a tar of photographs")
     held_out = _validation_names(folder, files)
-    return {
+    splits = {
         "train": [p for p in files if p.name not in held_out],
         "val": [p for p in files if p.name in held_out],
     }
+    for split, members in splits.items():
+        if not members:
+            raise SourceError(f"images {images}: none for the split '{split}'; add photographs or mend manifest.csv")
+    return splits
 
 
 def build_shard(
@@ -104,6 +108,6 @@ def _unpacked(archive: Path, folder: Path) -> Path:
 def _validation_names(folder: Path, files: Sequence[Path]) -> set[str]:
     manifest = next(iter(sorted(folder.rglob("manifest.csv"))), None)
     if manifest is None:
-        return {p.name for p in files[19::20]}
+        return {p.name for p in files[::20]}
     with manifest.open(newline="") as stream:
         return {row["file"] for row in csv.DictReader(stream) if row["split"] == "val"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,8 @@ class RecordingPairs:
     def __init__(self, path: Path, features: str, cache: Path, max_keypoints: int = MOST_KEYPOINTS) -> None:
         source = open_source("tum", path)
         self.camera: Camera = source.rig.left
-        file = cache / f"recording_{path.resolve().name}_{features}_{max_keypoints}.npy"
+        place = zlib.crc32(str(path.resolve()).encode())
+        file = cache / f"recording_{path.name}_{place:08x}_{features}_{max_keypoints}.npy"
         if not file.is_file():
             extractor = make_extractor(FeatureConfig(name=features, max_keypoints=max_keypoints))
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -15,13 +15,13 @@ class TrainOptions:
     recordings: tuple[Path, ...] = ()  # RGB-D recordings in TUM layout with ground truth, rendered or real
     features: str = "sift"
     keypoints: int = 512  # extracted per view
-    shards: int = 10  # of the cache, 1600 views each
+    scenes: int = 4000  # synthetic, of four views each, in the cache
     minutes: float = 80.0  # of training, the cache not counted; the last tenth goes to the confidences
     steps: int = 0  # ends the training earlier when not 0
     width: int = 64
     heads: int = 1
     layers: int = 6
-    batch: int = 16  # pairs of 256 points; fewer when there are more points
+    batch: int = 8  # pairs of 256 points; fewer when there are more points
     learning_rate: float = 1e-3
     seed: int = 0
     resume: bool = False

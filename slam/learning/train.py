@@ -45,19 +45,24 @@ def train_matcher(options: TrainOptions, on_progress: Callable[[Progress], None]
 
 
 def prepare_features(options: TrainOptions, on_progress: Callable[[Progress], None]) -> None:
-    """Fill the cache up to ``options.shards``; shards that are there already stay."""
-    cache = options.out / "cache"
-    wanted = [cache / "train" / f"shard_{i:04d}.npy" for i in range(options.shards)]
-    missing = [path for path in [cache / "val" / "shard_0000.npy", *wanted] if not path.exists()]
+    """Fill the cache up to ``options.scenes``; shards that are there already stay."""
+    missing = [(path, scenes) for path, scenes in shard_plan(options) if not path.exists()]
     if not missing:
         return
     photos = photographs(options.images, options.out / "images")
     features = FeatureConfig(name=options.features, max_keypoints=options.keypoints)
-    for i, path in enumerate(missing):
-        split = path.parent.name
-        scenes = SCENES_PER_SHARD if split == "train" else SCENES_PER_SHARD // 4
-        build_shard(path, photos[split], features, seed=_shard_seed(options.seed, path), scenes=scenes)
+    for i, (path, scenes) in enumerate(missing):
+        build_shard(path, photos[path.parent.name], features, _shard_seed(options.seed, path), scenes)
         on_progress(Progress("features", i + 1, (i + 1) / len(missing), 0.0, math.nan, math.nan, math.nan))
+
+
+def shard_plan(options: TrainOptions) -> list[tuple[Path, int]]:
+    """The shards of the cache and the scenes in each; the held-out one first."""
+    cache, total = options.out / "cache", options.scenes
+    plan = [(cache / "val" / "shard_0000.npy", max(2, min(total // 20, 100)))]
+    for i, start in enumerate(range(0, total, SCENES_PER_SHARD)):
+        plan.append((cache / "train" / f"shard_{i:04d}.npy", min(SCENES_PER_SHARD, total - start)))
+    return plan
 
 
 class Trainer:
@@ -99,8 +104,7 @@ class Trainer:
 
     def finish(self, on_progress: Callable[[Progress], None]) -> TrainReport:
         """Train the confidences on the averaged weights, write the weights file, and report."""
-        batches = max(8, self._done.steps // 40) if self._options.steps else 400
-        train_confidence(self._average, self._data, self._rng, batches)
+        train_confidence(self._average, self._data, self._rng, batches=min(max(self._done.steps // 20, 8), 400))
         progress = self._measured("confidence")
         on_progress(progress)
         path = self._options.out / "matcher.pt"
@@ -111,7 +115,7 @@ class Trainer:
             "pairs": done.pairs,
             "seed": self._options.seed,
         }
-        save_weights(path, self._average, meta)
+        save_weights(path, self._average, meta, half=True)
         return TrainReport(
             path,
             self._log,

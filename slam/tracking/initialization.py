@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from slam.camera import Camera
 from slam.config import InitConfig
-from slam.geometry import invert, parallax_rad, transform
+from slam.geometry import parallax_rad
 from slam.mapping.triangulation import triangulate_checked
 from slam.matching import Matcher
+from slam.tracking.two_view import relative_pose, rotation_residual_px
 from slam.types import Float64, Frame, Int64, Matches, MatchView, Observation
 
 NEEDS_TRANSLATION = "needs translation"
 MAX_REPROJECTION_PX = 2.0
-FAR_BASELINES = 1000.0  # points beyond don't vote on the sign of depth; OpenCV's own 50 rejects an early start
-ROTATION_FITS = 10  # robust re-fits of a pure rotation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,9 +70,9 @@ class MonoInitializer:
         residual_px = rotation_residual_px(self._camera, xy_a, xy_b)
         if residual_px < self._config.min_residual_px:
             return None, f"{NEEDS_TRANSLATION} (parallax {residual_px:.1f} px)"
-        T_a_b = relative_pose(self._camera, xy_a, xy_b)
+        T_a_b, reason = relative_pose(self._camera, xy_a, xy_b)
         if T_a_b is None:
-            return None, "no relative pose explains the matches"
+            return None, f"{NEEDS_TRANSLATION} ({reason})"
         points_world, good = triangulate_checked(
             self._camera, np.eye(4), T_a_b, xy_a, xy_b, min_parallax_deg=0.2, max_reprojection_px=MAX_REPROJECTION_PX
         )
@@ -89,37 +86,6 @@ class MonoInitializer:
         depth = float(np.median(points_world[good, 2]))
         T_a_b[:3, 3] /= depth
         return (matches.index_a[good], matches.index_b[good], points_world[good] / depth, T_a_b), ""
-
-
-def relative_pose(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> Float64 | None:
-    """T_a_b with a translation of length 1 from matched ideal pixels (N, 2): essential matrix by MAGSAC, or None."""
-    a, b = xy_a.astype(np.float64), xy_b.astype(np.float64)
-    essential, inliers = cv2.findEssentialMat(a, b, camera.K, cv2.USAC_MAGSAC, 0.999, 1.0, 2000)
-    if essential is None or essential.shape != (3, 3):
-        return None
-    count, R_b_a, t_b_a, *_ = cv2.recoverPose(
-        essential, a, b, camera.K, distanceThresh=FAR_BASELINES, mask=inliers.copy()
-    )
-    if count < 15:
-        return None
-    return invert(transform(R_b_a, t_b_a.ravel()))
-
-
-def rotation_residual_px(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> float:
-    """What a camera that only turned can't explain: median distance in pixels after the best pure rotation.
-
-    Iteratively re-weighted Kabsch on the viewing rays.
-    """
-    rays_a, rays_b = camera.rays(xy_a), camera.rays(xy_b)
-    units_a = rays_a / np.linalg.norm(rays_a, axis=1, keepdims=True)
-    units_b = rays_b / np.linalg.norm(rays_b, axis=1, keepdims=True)
-    weights, residual_px = np.ones(len(rays_a)), np.zeros(len(rays_a))
-    for _ in range(ROTATION_FITS):
-        rotation = Rotation.align_vectors(units_b, units_a, weights)[0]
-        residual_px = np.linalg.norm(camera.project(rotation.apply(units_a)) - xy_b, axis=1)
-        residual_px = np.nan_to_num(residual_px, nan=1e3)
-        weights = 1.0 / np.maximum(residual_px, 0.5)
-    return float(np.median(residual_px))
 
 
 def _picture(observation: Observation) -> MatchView:

@@ -1,6 +1,7 @@
 """A whole training, very short: it starts as a nearest-neighbour matcher, resumes, and leaves usable weights."""
 
 import json
+import tarfile
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from slam.learning.cache import photographs
 from slam.learning.confidence import confidence_loss, train_confidence
 from slam.learning.losses import answers
 from slam.learning.mixture import Mixture
+from slam.learning.options import Progress
 from slam.learning.start import fresh_network
 from slam.learning.train import Trainer, TrainOptions, train_matcher
 from slam.matching import make_matcher
@@ -23,18 +25,16 @@ from slam.types import MatchView
 
 
 @pytest.fixture(scope="module")
-def options(photos, shards, tmp_path_factory):
+def options(photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("training")
-    for split in ("train", "val"):
-        (out / "cache" / split).mkdir(parents=True)
-        (out / "cache" / split / "shard_0000.npy").symlink_to(shards / "shard_0000.npy")
-    return TrainOptions(images=photos, out=out, shards=1, keypoints=160, steps=12, width=32, layers=3, batch=4)
+    return TrainOptions(images=photos, out=out, scenes=5, keypoints=160, steps=12, width=32, layers=3, batch=4)
 
 
 def test_a_short_training_leaves_weights_a_log_and_a_report(options):
-    heard = []
+    heard: list[Progress] = []
     report = train_matcher(options, heard.append)
     assert report.steps == 12 and report.pairs >= 24 and np.isfinite(report.loss)
+    assert [p.share for p in heard if p.stage == "features"] == [0.5, 1.0]
     assert heard[-1].stage == "confidence" and 0 <= heard[-1].recall <= 1
     assert json.loads(report.log.read_text().splitlines()[-1])["step"] == 12
     matcher = make_matcher(MatcherConfig(weights=str(report.weights)), "sift")
@@ -87,11 +87,24 @@ def test_the_confidence_stage_changes_nothing_but_the_classifiers_and_lowers_the
 
 
 def test_photographs_follow_the_manifest_and_without_one_every_twentieth_is_held_out(photos, tmp_path):
-    assert len(photographs(photos, tmp_path)["train"]) == 6
+    assert [p.name for p in photographs(photos, tmp_path)["val"]] == ["photo_0.png"]
     (photos / "manifest.csv").write_text("file,split\nphoto_2.png,val\n")
     split = photographs(photos, tmp_path)
     (photos / "manifest.csv").unlink()
     assert [p.name for p in split["val"]] == ["photo_2.png"] and len(split["train"]) == 5
+
+
+def test_a_split_without_photographs_is_one_clear_error(photos, tmp_path):
+    (tmp_path / "only.png").write_bytes((photos / "photo_0.png").read_bytes())
+    with pytest.raises(SourceError, match="split 'train'"):
+        photographs(tmp_path, tmp_path / "unpacked")
+
+
+def test_photographs_come_out_of_an_archive(photos, tmp_path):
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        tar.add(photos, "photos")
+    split = photographs(tmp_path / "photos.tar", tmp_path / "unpacked")
+    assert len(split["train"]) == 5 and all(p.is_file() for p in split["train"])
 
 
 def test_a_folder_without_photographs_is_one_clear_error(tmp_path):

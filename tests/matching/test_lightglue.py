@@ -86,6 +86,14 @@ def test_cross_attention_uses_one_similarity_for_both_directions():
         assert torch.allclose(block(x, 3)[0], expected, atol=1e-6)
 
 
+def test_cross_attention_in_training_equals_the_fused_one():
+    torch.manual_seed(4)
+    block, x = CrossBlock(16, 2), torch.randn(2, 9, 16)
+    with torch.no_grad():
+        fused = block(x, 4)
+    assert torch.allclose(block(x, 4), fused, atol=1e-6)
+
+
 def test_the_assignment_is_the_double_softmax_times_both_matchabilities():
     torch.manual_seed(5)
     head, x = Assignment(8).eval(), torch.randn(1, 7, 8)
