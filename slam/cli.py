@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import os
-
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # before numpy loads: one math thread per worker
-
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +13,7 @@ import slam
 from slam.errors import SlamError
 
 if TYPE_CHECKING:
-    from slam.running.run import Progress
+    pass
 
 app = typer.Typer(
     name="slam",
@@ -30,6 +26,8 @@ app = typer.Typer(
 
 def main() -> None:
     """Entry point: bad input ends with one sentence and exit code 2; bugs show their traceback."""
+    for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")  # before numpy loads: one math thread per worker
     try:
         app()
     except SlamError as error:
@@ -45,7 +43,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Earlybird SLAM: real-time visual SLAM with an early-exit matcher."""
 
@@ -132,7 +132,9 @@ def render(
     loops: Annotated[int, typer.Option(help="How many times the path comes back to its start.")] = 0,
     seed: Annotated[int, typer.Option(help="Of textures, furniture, path and noise.")] = 0,
     lighting: Annotated[str, typer.Option(help="day, dim or lamp.")] = "day",
-    repeated_furniture: Annotated[bool, typer.Option("--repeated-furniture", help="Identical chairs and prints.")] = False,
+    repeated_furniture: Annotated[
+        bool, typer.Option("--repeated-furniture", help="Identical chairs and prints.")
+    ] = False,
     width: Annotated[int, typer.Option(help="Pixels.")] = 640,
     height: Annotated[int, typer.Option(help="Pixels.")] = 480,
     fps: Annotated[float, typer.Option(help="Images per second.")] = 30.0,
@@ -158,7 +160,9 @@ app.add_typer(download, name="download")
 @train.command("matcher")
 def train_matcher_command(
     images: Annotated[Path, typer.Argument(help="Folder or tar of photographs.")],
-    out: Annotated[Path, typer.Option(help="Folder for cache, checkpoint, log and weights.")] = Path("training/matcher"),
+    out: Annotated[Path, typer.Option(help="Folder for cache, checkpoint, log and weights.")] = Path(
+        "training/matcher"
+    ),
     recording: Annotated[list[Path] | None, typer.Option(help="RGB-D recording in TUM layout, any number.")] = None,
     features: Annotated[str, typer.Option(help="Whose descriptors it learns to match.")] = "sift",
     minutes: Annotated[float, typer.Option(help="Of training; the feature cache comes on top.")] = 80.0,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
 
 from slam.types import Bool, Float64
 
 
-def transform(R_a_b: Float64, t_a_b: Float64) -> Float64:
-    """(4, 4) T_a_b from its rotation (3, 3) and the origin of b in a (3,)."""
+def transform(R_a_b: ArrayLike, t_a_b: ArrayLike) -> Float64:
+    """(4, 4) T_a_b from its rotation (3, 3) and the origin of b in a (3,) or (3, 1)."""
     T_a_b = np.eye(4)
     T_a_b[:3, :3] = R_a_b
-    T_a_b[:3, 3] = t_a_b
+    T_a_b[:3, 3] = np.ravel(t_a_b)
     return T_a_b
 
 

@@ -26,7 +26,13 @@ class _Display:
     """One progress bar with a line of figures."""
 
     def __init__(self, total: float | None = None) -> None:
-        columns = (SpinnerColumn(), BarColumn(40), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        columns = (
+            SpinnerColumn(),
+            BarColumn(40),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
         self._progress = Progress(*columns, console=console)
         self._task = self._progress.add_task("starting", total=total)
 
@@ -47,7 +53,9 @@ class RunDisplay(_Display):
         track = state.track
         color = STATUS_COLORS[track.status.value]
         status = f"{track.status.value}: {track.reason}" if track.reason else track.status.value
-        text = f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  inliers {track.inliers}  exit layer {track.exit_layer}"
+        text = (
+            f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  inliers {track.inliers}  exit layer {track.exit_layer}"
+        )
         self._progress.update(self._task, completed=state.done, total=state.total, description=text)
 
 

@@ -75,12 +75,10 @@ def _add_observations(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem)
     for i, j, (x, y), right_x in rows:
         if np.isfinite(right_x):
             measured = gtsam.StereoPoint2(x, right_x, y)
-            factor = gtsam.GenericStereoFactor3D(measured, stereo_noise, X(i), L(j), stereo_camera, False, False)
-        else:
-            factor = gtsam.GenericProjectionFactorCal3_S2(
-                np.array([x, y]), mono_noise, X(i), L(j), mono_camera, False, False
-            )
-        graph.add(factor)
+            graph.add(gtsam.GenericStereoFactor3D(measured, stereo_noise, X(i), L(j), stereo_camera, False, False))
+            continue
+        pixel = np.array([x, y])
+        graph.add(gtsam.GenericProjectionFactorCal3_S2(pixel, mono_noise, X(i), L(j), mono_camera, False, False))
 
 
 def _add_landmark_priors(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem) -> None:

@@ -10,7 +10,7 @@ from slam.errors import SourceError
 Item = TypeVar("Item")
 
 
-class Closed(Exception):  # noqa: N818 - not an error: the producer has nothing more
+class Closed(Exception):
     """The producer is done and everything was read."""
 
 

@@ -23,8 +23,8 @@ from slam.sources import Source
 from slam.types import Float64, Track
 from slam.viewer.choice import opened_viewer
 from slam.viewer.process import Viewer
-from slam.viewer.window import has_display
 from slam.viewer.update import viewer_update
+from slam.viewer.window import has_display
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ class MonoInitializer:
             return self._begin(frame, observation, f"too few matches with the first view ({len(matches)})", matches)
         found, reason = self._two_views(matches, first, observation)
         if found is not None:
-            start = TwoViewStart(*self._first, *found, self._waited)
+            first_frame, _ = self._first
+            start = TwoViewStart(first_frame, first, *found, self._waited)
             self._first, self._waited = None, []
             return start, "", matches
         if len(self._waited) >= self._config.max_wait_frames:
