@@ -90,7 +90,8 @@ def arguments(case: BenchCase, recording: str) -> list[str]:
 def bench_run(summary: dict[str, Any]) -> BenchRun:
     """The figures of a summary.json."""
     ate, total = summary["ate"], summary["latency_ms"].get("total")
-    same = ("coverage", "coverage_after_init", "frames", "tracked", "first_tracked_index", "fps", "peak_memory_mb")
+    shares = ("coverage", "coverage_after_init", "coverage_final")
+    same = (*shares, "frames", "tracked", "first_tracked_index", "fps", "peak_memory_mb")
     return BenchRun(
         ate_m=ate["rmse"] if ate else None,
         ate_percent=ate["percent"] if ate else None,

@@ -97,7 +97,7 @@ class RunRecorder:
             write_ply(path, snapshot)
         align: Align = "se3" if mode.is_metric else "sim3"
         figures, result = _errors(final, self._emitted(), ground_truth, align)
-        summary = self._summary(mode, snapshot, info or {}, figures)
+        summary = self._summary(mode, snapshot, info or {}, figures, len(final))
         self._draw(final, ground_truth, result, summary)
         with written_whole(self.folder / "summary.json") as path:
             summary.write(path)
@@ -113,12 +113,15 @@ class RunRecorder:
         poses = np.array(self._causal_poses, np.float64).reshape(-1, 4, 4)
         return Trajectory(np.array(self._causal_stamps_ns, np.int64), poses)
 
-    def _summary(self, mode: Mode, snapshot: MapSnapshot, info: dict[str, Any], figures: dict[str, Any]) -> Summary:
+    def _summary(
+        self, mode: Mode, snapshot: MapSnapshot, info: dict[str, Any], figures: dict[str, Any], placed: int
+    ) -> Summary:
         notes = (*figures.pop("notes"), *info.get("notes", ()))
         last_index = self._records[-1].index if self._records else -1
         frames = max(int(info.get("frames", 0)), last_index + 1, len(self._records))
         return Summary(
             mode=mode.value,
+            coverage_final=placed / frames if frames else 0.0,
             keyframes=len(snapshot.keyframe_ids),
             landmarks=len(snapshot.points_world),
             peak_memory_mb=round(environment.peak_memory_mb(), 1),

@@ -67,8 +67,9 @@ class Summary:
     initializing: int
     relocalized: int
     first_tracked_index: int  # -1 for none
-    coverage: float  # tracked / frames
+    coverage: float  # tracked / frames, poses as emitted
     coverage_after_init: float
+    coverage_final: float  # of the final trajectory: frames that waited for a monocular start are placed afterwards
     keyframes: int
     landmarks: int
     duration_s: float  # wall clock, first frame to last answer
@@ -146,7 +147,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     total = summary.latency_ms.get("total")
     rows = [
         ("frames", _frames(summary)),
-        ("coverage", f"{summary.coverage:.1%}, after initialisation {summary.coverage_after_init:.1%}"),
+        ("coverage", _coverage(summary)),
         ("ATE", _ate(summary.ate)),
         ("ATE as emitted", _ate(summary.ate_causal)),
         ("RPE", _rpe(summary.rpe, "frame")),
@@ -159,6 +160,11 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         *(("note", note) for note in summary.notes),
     ]
     return [(name, value) for name, value in rows if value]
+
+
+def _coverage(summary: Summary) -> str:
+    after = f"after initialisation {summary.coverage_after_init:.1%}, final trajectory {summary.coverage_final:.1%}"
+    return f"{summary.coverage:.1%} as emitted, {after}"
 
 
 def _frames(summary: Summary) -> str:

@@ -13,7 +13,7 @@ from slam.evaluation.bench_table import BenchRow, BenchRun, table
 CASE = BenchCase(
     "box mono", "tum", "sequences/box", "mono", "sim3", ("--rig", "box"), target_m=0.03, least_coverage=0.9
 )
-GOOD = BenchRun("", 0.8, 0.95, 100, 80, 20, 0.02, 0.4, 15.0, 80.0, 500.0)
+GOOD = BenchRun("", 0.8, 0.95, 1.0, 100, 80, 20, 0.02, 0.4, 15.0, 80.0, 500.0)
 
 
 def test_the_command_line_is_the_users():
@@ -27,6 +27,7 @@ def test_the_command_line_is_the_users():
     [
         {"failure": "exit code 2"},
         {"coverage_after_init": 0.89},
+        {"coverage_final": 0.89},
         {"ate_m": 0.031},
         {"ate_m": None},
         {"first_tracked_index": 34},
