@@ -43,6 +43,8 @@ class _Display:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if error is not None and self._progress.tasks[0].completed == 0:
+            self._progress.live.transient = True  # nothing happened yet: leave the error alone on the screen
         self._progress.stop()
 
 

@@ -71,6 +71,15 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class MatchView:
+    """One side of a match: keypoints in a picture, real or predicted from the map."""
+
+    xy: Float32  # (N, 2) px
+    descriptors: Float32  # (N, D) unit length
+    image_size: tuple[int, int]  # (width, height) px
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Features:
     """What an extractor found in one image."""
 
@@ -81,6 +90,12 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.xy)
+
+    def view(self, index: Int64 | None = None) -> MatchView:
+        """All of them, or those of an index (M,), as one side of a match."""
+        if index is None:
+            return MatchView(self.xy, self.descriptors, self.image_size)
+        return MatchView(self.xy[index], self.descriptors[index], self.image_size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,15 +110,6 @@ class Observation:
 
     def __len__(self) -> int:
         return len(self.xy_raw)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MatchView:
-    """One side of a match: keypoints in a picture, real or predicted from the map."""
-
-    xy: Float32  # (N, 2) px
-    descriptors: Float32  # (N, D) unit length
-    image_size: tuple[int, int]  # (width, height) px
 
 
 @dataclass(frozen=True, slots=True, eq=False)

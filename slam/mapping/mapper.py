@@ -11,7 +11,7 @@ from slam.mapping.map import Map
 from slam.mapping.triangulation import epipolar_error_px, triangulate_checked
 from slam.matching import Matcher
 from slam.tracking.local_map import guided_search, visible
-from slam.types import Float64, Frame, Int64, Keyframe, MatchView, Mode, Observation, Uint8
+from slam.types import Float64, Frame, Int64, Keyframe, Mode, Observation, Uint8
 
 
 class Mapper:
@@ -59,7 +59,7 @@ class Mapper:
         if not self._has_baseline(world, a, b):
             return
         free_a, free_b = np.flatnonzero(a.landmark_ids < 0), np.flatnonzero(b.landmark_ids < 0)
-        matches = self._matcher.match(_view(a, free_a), _view(b, free_b))
+        matches = self._matcher.match(a.observation.features.view(free_a), b.observation.features.view(free_b))
         index_a, index_b = free_a[matches.index_a], free_b[matches.index_b]
         xy_a, xy_b = a.observation.features.xy[index_a], b.observation.features.xy[index_b]
         points_world, good = triangulate_checked(
@@ -118,8 +118,3 @@ def feature_colors(frame: Frame, observation: Observation) -> Uint8:
     x = np.clip(np.rint(observation.xy_raw[:, 0]).astype(int), 0, picture.shape[1] - 1)
     y = np.clip(np.rint(observation.xy_raw[:, 1]).astype(int), 0, picture.shape[0] - 1)
     return picture[y, x]
-
-
-def _view(keyframe: Keyframe, index: Int64) -> MatchView:
-    found = keyframe.observation.features
-    return MatchView(found.xy[index], found.descriptors[index], found.image_size)

@@ -17,6 +17,8 @@ from slam.tracking.observe import Observer
 from slam.types import Frame, Observation
 
 SILENCE_S = 2.0  # a camera that says nothing for so long is broken
+PAUSE_S = 1.0  # a longer hole in a recording is not waited out: a hole is no silent camera
+EXTRACTION_S = 60.0  # features that take longer will never come
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +71,7 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer) -> Iterator[Fed]:
     last_index = -1
     try:
         while True:
-            fed, _ = observed.take(SILENCE_S)
+            fed, _ = observed.take(EXTRACTION_S)
             dropped = fed.frame.index - last_index - 1
             last_index = fed.frame.index
             yield Fed(fed.frame, fed.observation, fed.extract_ms, dropped)
@@ -82,13 +84,14 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer) -> Iterator[Fed]:
 
 
 def _capture(frames: Iterable[Frame], captured: Mailbox[Frame], stop: threading.Event) -> None:
-    start_s, first_ns = time.perf_counter(), None
+    due_s, last_ns = time.perf_counter(), None
     try:
         for frame in frames:
-            if first_ns is None:
-                start_s, first_ns = time.perf_counter(), frame.stamp_ns
-            wait_s = (frame.stamp_ns - first_ns) * 1e-9 - (time.perf_counter() - start_s)
-            if stop.wait(max(0.0, wait_s)):
+            if last_ns is None:
+                due_s, last_ns = time.perf_counter(), frame.stamp_ns
+            due_s += min((frame.stamp_ns - last_ns) * 1e-9, PAUSE_S)
+            last_ns = frame.stamp_ns
+            if stop.wait(max(0.0, due_s - time.perf_counter())):
                 break
             captured.put(frame)
     except BaseException as error:  # noqa: BLE001 - raised again in the reader

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing as mp
 import os
+import threading
 import time
 from multiprocessing.connection import Connection
 
 from slam.graph import no_correction
 from slam.graph.window import WindowProblem
+from slam.running.stopping import deaf_to_ctrl_c
 from slam.types import Correction
 
 STUCK_S = 20.0  # a problem that takes longer is given up, with its process
@@ -32,11 +34,10 @@ class GraphProcess:
         return self._process.pid
 
     def submit(self, problem: WindowProblem) -> None:
+        """Hand the problem over. A thread sends it: a process that starts or hangs reads nothing, and nobody waits."""
         self._waiting, self._submitted_s = True, time.monotonic()
-        try:
-            self._pipe.send(problem)
-        except OSError:  # the process is gone: poll will find out, and answer
-            return
+        self._sender = threading.Thread(target=_send, args=(self._pipe, problem), name="graph-sender", daemon=True)
+        self._sender.start()
 
     def poll(self) -> Correction | None:
         if not self._waiting:
@@ -54,32 +55,43 @@ class GraphProcess:
         return None
 
     def close(self) -> None:
+        """End the process; an answer still on its way is given up."""
+        if self._waiting:
+            self._process.kill()
+        if self._sender is not None:
+            self._sender.join(timeout=2.0)
         self._pipe.close()
         self._process.join(timeout=2.0)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+        self._waiting = False
 
     def _start(self) -> None:
+        self._sender: threading.Thread | None = None
         self._pipe, theirs = self._context.Pipe()
         self._process = self._context.Process(target=_serve, args=(theirs,), name="slam-graph", daemon=True)
-        self._process.start()
+        with deaf_to_ctrl_c():
+            self._process.start()
         theirs.close()
 
     def _restart(self, why: str) -> Correction:
         self.close()
         self._start()
-        self._waiting = False
         return no_correction(why)
 
 
-def _serve(pipe: Connection) -> None:
-    """Answer problems until the other end closes. Ctrl-C is the run's business, not ours."""
-    import signal
+def _send(pipe: Connection, problem: WindowProblem) -> None:
+    try:
+        pipe.send(problem)
+    except OSError:  # the process is gone: poll will find out, and answer
+        return
 
+
+def _serve(pipe: Connection) -> None:
+    """Answer problems until the other end closes."""
     from slam.graph.bundle import optimize
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # the tracker comes first
     while True:
         try:

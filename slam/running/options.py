@@ -16,7 +16,16 @@ from slam.rig_file import load_rig, rig_from_intrinsics
 from slam.sources import SOURCES, Source, open_source
 from slam.types import Mode
 
-LAUNCH_KEYS = ("description", "source", "path", "mode", "rig", "realtime", "settings")
+LAUNCH_KEYS = {
+    "description": str,
+    "source": str,
+    "path": str,
+    "mode": str,
+    "rig": str,
+    "realtime": bool,
+    "settings": dict,
+}
+LARGEST_SEED = 2**32 - 1  # that numpy takes
 
 
 @dataclass(frozen=True)
@@ -47,23 +56,34 @@ def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:
     if options.source in SOURCES:
         return options, {}
     path = launch_path(options.source)
-    try:
-        values = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"launch file {path}: not valid TOML ({error})") from error
-    unknown = [key for key in values if key not in LAUNCH_KEYS]
-    if unknown or "source" not in values:
-        what = f"unknown key '{unknown[0]}'" if unknown else "no 'source'"
-        raise ConfigError(f"launch file {path}: {what}; known: {', '.join(LAUNCH_KEYS)}")
+    values = _launch_values(path)
     merged = replace(
         options,
         source=values["source"],
         path=options.path or (Path(values["path"]) if "path" in values else None),
         mode=options.mode or values.get("mode"),
         rig=options.rig or values.get("rig"),
-        realtime=options.realtime or bool(values.get("realtime", False)),
+        realtime=options.realtime or values.get("realtime", False),
     )
     return merged, values.get("settings", {})
+
+
+def _launch_values(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"launch file {path}: not valid TOML ({error})") from error
+    for key, value in values.items():
+        if key not in LAUNCH_KEYS:
+            close = difflib.get_close_matches(key, LAUNCH_KEYS, 1)
+            hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(LAUNCH_KEYS)}"
+            raise ConfigError(f"launch file {path}: unknown key '{key}'; {hint}")
+        if not isinstance(value, LAUNCH_KEYS[key]):
+            kind = {str: "text", bool: "true or false", dict: "a section, [settings.name]"}[LAUNCH_KEYS[key]]
+            raise ConfigError(f"launch file {path}: {key} must be {kind}, got {value!r}")
+    if "source" not in values:
+        raise ConfigError(f"launch file {path}: has no 'source'; add one of {', '.join(SOURCES)}")
+    return values
 
 
 def launch_names() -> list[str]:
@@ -94,6 +114,8 @@ def effective_config(options: RunOptions, launch_settings: dict[str, Any]) -> Sl
         config = replace(config, run=replace(config.run, seed=options.seed))
     for setting in options.settings:
         config = with_setting(config, setting)
+    if not 0 <= config.run.seed <= LARGEST_SEED:
+        raise ConfigError(f"run.seed: must be 0 to {LARGEST_SEED}, got {config.run.seed}; change --seed")
     return config
 
 
@@ -121,6 +143,8 @@ def _mode(name: str | None) -> Mode | None:
 def _rig(options: RunOptions) -> Rig | None:
     if options.rig and options.intrinsics:
         raise ConfigError("--rig and --intrinsics: give one of them")
+    if options.rig and options.distortion:
+        raise ConfigError("--distortion: the rig has its own; leave out --rig, or --distortion")
     if options.rig:
         return load_rig(options.rig)
     if options.intrinsics:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slam.config import SlamConfig
-from slam.errors import SourceError
+from slam.errors import SlamError
 from slam.evaluation.compare_files import aligned_to
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import Summary
@@ -18,6 +18,7 @@ from slam.graph import Graph
 from slam.pipeline import Slam
 from slam.running.feed import Fed, realtime_feed, replay_feed
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
+from slam.running.stopping import Stopped, StopSignals, deaf_to_ctrl_c
 from slam.running.threads import one_thread_per_worker
 from slam.sources import Source
 from slam.types import Float64, Track
@@ -31,7 +32,7 @@ from slam.viewer.window import has_display
 class Progress:
     """What the terminal shows while a run goes on."""
 
-    done: int  # frames answered
+    done: int  # frames of the recording, up to the last one answered
     total: int
     fps: float
     track: Track
@@ -44,11 +45,11 @@ OnProgress = Callable[[Progress], None]
 class RunResult:
     summary: Summary
     folder: Path
-    error: SourceError | None = None  # what ended the run early; everything before it is written
+    error: SlamError | None = None  # what ended the run early; everything before it is written
 
 
 def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
-    """Run to the end of the source, to --max-frames or to Ctrl-C, and write everything a run leaves.
+    """Run to the end of the source, to --max-frames or to Ctrl-C (SIGTERM), and write everything a run leaves.
 
     Raises SlamError for bad input that is known before the first frame.
     """
@@ -58,10 +59,11 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     source = opened_source(options)
     graph = _graph(options.realtime)
     slam = Slam(source.rig, source.mode, config, graph)
-    viewer = opened_viewer(options.viewer, options.screenshot)
-    with RunRecorder(options.out) as recorder:
-        recorder.write_config(config, {"command": shlex.join(sys.argv), "rig": source.rig.name})
-        loop = _Loop(source, slam, config, recorder, viewer, on_progress)
+    with deaf_to_ctrl_c():
+        viewer = opened_viewer(options.viewer, options.screenshot)
+    with RunRecorder(options.out) as recorder, StopSignals() as stop:
+        recorder.write_config(config, {"command": _command(), "rig": source.rig.name})
+        loop = _Loop(source, slam, config, recorder, viewer, stop, on_progress)
         ending = loop.run(options.realtime)
         slam.finish()
         loop.show_last()
@@ -69,7 +71,7 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
         summary = loop.finish(options, ending)
     if graph is not None:
         graph.close()
-    return RunResult(summary, recorder.folder, ending if isinstance(ending, SourceError) else None)
+    return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
 
 
 class _Loop:
@@ -82,10 +84,11 @@ class _Loop:
         config: SlamConfig,
         recorder: RunRecorder,
         viewer: Viewer,
+        stop: StopSignals,
         on_progress: OnProgress,
     ) -> None:
         self._source, self._slam, self._config = source, slam, config
-        self._recorder, self._viewer, self._on_progress = recorder, viewer, on_progress
+        self._recorder, self._viewer, self._stop, self._on_progress = recorder, viewer, stop, on_progress
         self._done, self._start_s, self._shown_s = 0, time.perf_counter(), 0.0
         self._last: tuple[Fed, Track, float] | None = None
 
@@ -94,7 +97,8 @@ class _Loop:
         try:
             for fed in self._feed(realtime):
                 self._answer(fed)
-        except (KeyboardInterrupt, SourceError) as ending:
+                self._stop.check()
+        except (Stopped, KeyboardInterrupt, SlamError) as ending:
             return ending
         return None
 
@@ -110,6 +114,7 @@ class _Loop:
             "frames": self._done if ending else len(self._source),
             "skips": [{"index": s.index, "stamp_ns": s.stamp_ns, "reason": s.reason} for s in self._source.skipped],
             "graph_failures": self._slam.graph_failures,
+            "command": _command(),
             "notes": self._notes(ending),
         }
         return self._recorder.finish(
@@ -133,7 +138,7 @@ class _Loop:
         if self._viewer.is_live and now - self._shown_s > 1.0 / self._config.run.viewer_hz:
             self._show(fed, track, fps)
             self._shown_s = now
-        self._on_progress(Progress(self._done, len(self._source), fps, track))
+        self._on_progress(Progress(fed.frame.index + 1, len(self._source), fps, track))
 
     def show_last(self) -> None:
         """Show the finished map with the last frame."""
@@ -160,9 +165,9 @@ class _Loop:
 
     def _notes(self, ending: BaseException | None) -> list[str]:
         notes = [self._viewer.note] if self._viewer.note else []
-        if isinstance(ending, KeyboardInterrupt):
-            notes.append(f"stopped by the user after {self._done} frames")
-        if isinstance(ending, SourceError):
+        if isinstance(ending, Stopped | KeyboardInterrupt):
+            notes.append(f"stopped by {str(ending) or 'Ctrl-C'} after {self._done} frames")
+        if isinstance(ending, SlamError):
             notes.append(f"ended early: {ending}")
         if self._source.skipped:
             first = self._source.skipped[0]
@@ -170,6 +175,11 @@ class _Loop:
         if self._slam.graph_failures:
             notes.append(f"{len(self._slam.graph_failures)} optimisations failed: {self._slam.graph_failures[0]}")
         return notes
+
+
+def _command() -> str:
+    """What the user typed."""
+    return shlex.join(["slam", *sys.argv[1:]])
 
 
 def _graph(realtime: bool) -> Graph | None:

@@ -12,7 +12,7 @@ from slam.geometry import parallax_rad
 from slam.mapping.triangulation import triangulate_checked
 from slam.matching import Matcher
 from slam.tracking.two_view import relative_pose, rotation_residual_px
-from slam.types import Float64, Frame, Int64, Matches, MatchView, Observation
+from slam.types import Float64, Frame, Int64, Matches, Observation
 
 NEEDS_TRANSLATION = "needs translation"
 MAX_REPROJECTION_PX = 2.0
@@ -44,7 +44,7 @@ class MonoInitializer:
         if self._first is None:
             return self._begin(frame, observation, "first view")
         _, first = self._first
-        matches = self._matcher.match(_picture(first), _picture(observation))
+        matches = self._matcher.match(first.features.view(), observation.features.view())
         if len(matches) < self._config.min_matches:
             return self._begin(frame, observation, f"too few matches with the first view ({len(matches)})", matches)
         found, reason = self._two_views(matches, first, observation)
@@ -87,8 +87,3 @@ class MonoInitializer:
         depth = float(np.median(points_world[good, 2]))
         T_a_b[:3, 3] /= depth
         return (matches.index_a[good], matches.index_b[good], points_world[good] / depth, T_a_b), ""
-
-
-def _picture(observation: Observation) -> MatchView:
-    found = observation.features
-    return MatchView(found.xy, found.descriptors, found.image_size)

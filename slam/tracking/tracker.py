@@ -19,7 +19,7 @@ from slam.tracking.pose import (
     reprojection_px,
     solve_pnp,
 )
-from slam.types import Bool, Float64, Int64, Keyframe, Matches, MatchView, Observation
+from slam.types import Bool, Float64, Int64, Keyframe, Matches, Observation
 
 VIEW_MARGIN_PX = 40.0  # the prediction may be off by this much
 DISPARITY_OUTLIER_SIGMAS = 4.0
@@ -53,7 +53,7 @@ class Tracker:
             view = visible(world, nearby, T_world_cam_guess, self._camera, VIEW_MARGIN_PX)
             view = strongest(world, view, self._config.local_landmarks, self._camera)
         with watch("match"):
-            matches = self._matcher.match(virtual_view(world, view, self._camera), _picture(observation))
+            matches = self._matcher.match(virtual_view(world, view, self._camera), observation.features.view())
         with watch("pose"):
             landmark_ids = _assigned(observation, matches.index_b, view.landmark_ids[matches.index_a])
             return self._locate(observation, world, landmark_ids, nearby, matches)
@@ -61,7 +61,7 @@ class Tracker:
     def track_from_keyframe(self, observation: Observation, world: Map, keyframe: Keyframe) -> TrackResult:
         """Locate a frame without any guess: match against a keyframe's own picture, at the matcher's full depth."""
         matches = self._matcher.match(
-            _picture(keyframe.observation), _picture(observation), max_layers=self._matcher.num_layers
+            keyframe.observation.features.view(), observation.features.view(), max_layers=self._matcher.num_layers
         )
         landmark_ids = _assigned(observation, matches.index_b, keyframe.landmark_ids[matches.index_a])
         nearby = local_landmarks(world, keyframe.landmark_ids, self._config.local_keyframes)
@@ -130,11 +130,6 @@ class Tracker:
         disparity_px = disparity_error_px(self._camera, self._baseline_m, T_world_cam, seen)
         bound_px = DISPARITY_OUTLIER_SIGMAS * seen.sigma_disparity_px
         return (error_px < self._config.inlier_px) & (np.abs(disparity_px) < bound_px)
-
-
-def _picture(observation: Observation) -> MatchView:
-    found = observation.features
-    return MatchView(found.xy, found.descriptors, found.image_size)
 
 
 def _assigned(observation: Observation, index: Int64, landmark_ids: Int64) -> Int64:
