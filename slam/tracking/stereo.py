@@ -13,6 +13,9 @@ MIN_DISPARITY_PX = 0.5
 HALF_WINDOW_PX = 7
 SEARCH_PX = 3  # around the descriptors' answer
 MIN_CORRELATION = 0.8
+SLANT_STEPS = 3
+SLANT_DAMPING = 10.0  # grey values squared: keeps stretch and shear at rest where there is no texture
+MAX_SLANT_MOVE_PX = 1.5
 
 
 def match_rows(left: Uint8, right: Uint8, a: Features, b: Features, max_disparity_px: float) -> Float32:
@@ -48,7 +51,30 @@ def correlate_on_row(left: Uint8, right: Uint8, xy: Float32, right_x_guess: Floa
     before, peak, after = scores[rows, middle - 1], scores[rows, middle], scores[rows, middle + 1]
     bend = np.minimum(before - 2 * peak + after, -1e-6)
     right_x = right_x_guess + middle - SEARCH_PX + (before - after) / (2 * bend)  # top of a parabola
-    return right_x.astype(np.float32), inside & (peak > MIN_CORRELATION)
+    slanted, move_px = _refined_on_slant(right, xy, right_x, template)
+    return slanted, inside & (peak > MIN_CORRELATION) & (move_px < MAX_SLANT_MOVE_PX)
+
+
+def _refined_on_slant(right: Uint8, xy: Float32, right_x: Float32, template: Float32) -> tuple[Float32, Float32]:
+    """right_x (N,) where the surface may lean: Gauss-Newton on place, stretch and shear along the row; and the move.
+
+    A window that takes a road for a wall finds it too far away, the more so the larger the window.
+    """
+    dx = np.arange(-HALF_WINDOW_PX, HALF_WINDOW_PX + 1, dtype=np.float32)[None, None, :]
+    dy = dx.transpose(0, 2, 1)
+    warp = np.column_stack([right_x, np.ones(len(xy)), np.zeros(len(xy))]).astype(np.float32)  # place, stretch, shear
+    for _ in range(SLANT_STEPS):
+        x = warp[:, 0, None, None] + warp[:, 1, None, None] * dx + warp[:, 2, None, None] * dy
+        seen = _sampled(right, x, xy[:, 1, None, None] + dy + 0 * dx)
+        contrast = np.sqrt(np.sum((seen - seen.mean((1, 2), keepdims=True)) ** 2, axis=(1, 2), keepdims=True))
+        wanted = template * contrast + seen.mean((1, 2), keepdims=True)
+        slope = np.gradient(seen, axis=2) / warp[:, 1, None, None]
+        columns = np.stack([slope, slope * dx, slope * dy], axis=-1).reshape(len(xy), -1, 3)
+        normal = columns.transpose(0, 2, 1) @ columns + SLANT_DAMPING * np.eye(3, dtype=np.float32)
+        gradient = columns.transpose(0, 2, 1) @ (wanted - seen).reshape(len(xy), -1, 1)
+        warp = warp + np.linalg.solve(normal, gradient)[:, :, 0]
+        warp[:, 1] = np.clip(warp[:, 1], 0.5, 2.0)
+    return warp[:, 0], np.abs(warp[:, 0] - right_x)
 
 
 def _partners(a: Features, b: Features, max_disparity_px: float) -> tuple[np.ndarray, np.ndarray]:
@@ -68,8 +94,13 @@ def _patches(image: Uint8, xy: np.ndarray, half_width_px: int) -> Float32:
     dy = np.arange(-HALF_WINDOW_PX, HALF_WINDOW_PX + 1)
     x = (xy[:, 0, None, None] + dx[None, None, :] + 0 * dy[None, :, None]).astype(np.float32)
     y = (xy[:, 1, None, None] + dy[None, :, None] + 0 * dx[None, None, :]).astype(np.float32)
+    return _sampled(image, x, y)
+
+
+def _sampled(image: Uint8, x: Float32, y: Float32) -> Float32:
+    """Grey values at places (N, H, W), bicubic."""
     count, height, width = x.shape
-    flat = cv2.remap(image, x.reshape(-1, width), y.reshape(-1, width), cv2.INTER_CUBIC)
+    flat = cv2.remap(image, x.reshape(-1, width), y.astype(np.float32).reshape(-1, width), cv2.INTER_CUBIC)
     return flat.reshape(count, height, width).astype(np.float32)
 
 
