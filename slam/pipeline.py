@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from slam.camera import Rig
@@ -73,6 +75,7 @@ class Slam:
         """Wait for what the graph is still doing."""
         while self._graph.is_busy:
             self._take_correction()
+            time.sleep(0.002)
         self._take_correction()
 
     def trajectory(self) -> Trajectory:

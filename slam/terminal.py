@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from slam.evaluation.summary import Summary, summary_rows
 
@@ -94,14 +94,14 @@ def show_rows(rows: Sequence[tuple[str, str]]) -> None:
     """Names and values, one line each."""
     table = Table(show_header=False, box=None)
     table.add_column(style="cyan", no_wrap=True)
-    table.add_column()
+    table.add_column(overflow="fold")  # a path is never cut
     for name, value in rows:
         table.add_row(name, value)
     console.print(table)
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*header)
+    table = Table(*(Column(name, overflow="fold") for name in header))
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -85,13 +85,11 @@ def _observations(
     world: Map, keyframe_index: int, keyframe_id: int, landmark_ids: Int64
 ) -> tuple[Int64, Int64, Float64, Float64]:
     keyframe = world.keyframes[keyframe_id]
-    row = np.searchsorted(landmark_ids, keyframe.landmark_ids)
-    row = np.minimum(row, len(landmark_ids) - 1)
-    index = np.flatnonzero((keyframe.landmark_ids >= 0) & (landmark_ids[row] == keyframe.landmark_ids))
+    index = np.flatnonzero(np.isin(keyframe.landmark_ids, landmark_ids))
     observation = keyframe.observation
     return (
         np.full(len(index), keyframe_index, np.int64),
-        row[index],
+        np.searchsorted(landmark_ids, keyframe.landmark_ids[index]),
         observation.features.xy[index].astype(np.float64),
         observation.right_x[index].astype(np.float64),
     )

@@ -50,7 +50,7 @@ def packaged_weights(feature_name: str) -> Path:
     if feature_name not in WEIGHTS:
         raise WeightsError(
             f"matcher weights: none come with features '{feature_name}'; set matcher.weights to a file, "
-            "train some with 'slam train matcher', or set matcher.name=nearest"
+            "train some with 'slam train matcher', or use --matcher nearest"
         )
     return Path(__file__).parents[1] / "weights" / WEIGHTS[feature_name]
 

@@ -55,6 +55,8 @@ def render_recording(options: RenderOptions, out: Path, progress: Progress | Non
     The same options give the same bytes. Raises ConfigError for impossible options, MissingExtraError without Open3D.
     """
     _check(options)
+    if out.exists() and any(out.iterdir()):
+        raise ConfigError(f"render: {out} holds files already; choose an empty or new folder")
     room = build_room(options.seed, options.repeated_furniture)
     path = motions.make_path(
         options.motion,

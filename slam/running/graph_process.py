@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
 
 from slam.graph import no_correction
 from slam.graph.window import WindowProblem
@@ -23,6 +24,7 @@ class GraphProcess:
         self._context = mp.get_context("spawn")
         self._submitted_s = 0.0
         self._waiting = False
+        self._sender: threading.Thread | None = None
         self._start()
 
     @property
@@ -36,7 +38,8 @@ class GraphProcess:
     def submit(self, problem: WindowProblem) -> None:
         """Hand the problem over. A thread sends it: a process that starts or hangs reads nothing, and nobody waits."""
         self._waiting, self._submitted_s = True, time.monotonic()
-        self._sender = threading.Thread(target=_send, args=(self._pipe, problem), name="graph-sender", daemon=True)
+        packed = ForkingPickler.dumps(problem)  # now: the map's arrays may change while the thread sends
+        self._sender = threading.Thread(target=_send, args=(self._pipe, packed), name="graph-sender", daemon=True)
         self._sender.start()
 
     def poll(self) -> Correction | None:
@@ -68,7 +71,6 @@ class GraphProcess:
         self._waiting = False
 
     def _start(self) -> None:
-        self._sender: threading.Thread | None = None
         self._pipe, theirs = self._context.Pipe()
         self._process = self._context.Process(target=_serve, args=(theirs,), name="slam-graph", daemon=True)
         with deaf_to_ctrl_c():
@@ -81,9 +83,9 @@ class GraphProcess:
         return no_correction(why)
 
 
-def _send(pipe: Connection, problem: WindowProblem) -> None:
+def _send(pipe: Connection, packed: memoryview) -> None:
     try:
-        pipe.send(problem)
+        pipe.send_bytes(packed)
     except OSError:  # the process is gone: poll will find out, and answer
         return
 

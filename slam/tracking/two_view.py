@@ -80,7 +80,7 @@ def _from_homography(camera: Camera, a: Float64, b: Float64) -> list[Float64]:
 
 
 def _refined(camera: Camera, T_a_b: Float64, a: Float64, b: Float64) -> tuple[float, Float64]:
-    """Cost and pose after minimising the Sampson distances with a soft L1 loss; the translation keeps length 1."""
+    """Cost and pose after minimising the Sampson distances with a Cauchy loss; the translation keeps length 1."""
     tangents = np.linalg.svd(T_a_b[None, :3, 3])[2][1:]  # (2, 3) at right angles to the translation
 
     def moved(parameters: Float64) -> Float64:
@@ -90,7 +90,7 @@ def _refined(camera: Camera, T_a_b: Float64, a: Float64, b: Float64) -> tuple[fl
     def residuals_px(parameters: Float64) -> Float64:
         return epipolar_error_px(camera, np.eye(4), moved(parameters), a, b)
 
-    solution = least_squares(residuals_px, np.zeros(5), loss="soft_l1", max_nfev=25)
+    solution = least_squares(residuals_px, np.zeros(5), loss="cauchy", max_nfev=25)
     return float(solution.cost), moved(solution.x)
 
 

@@ -1,0 +1,212 @@
+"""The map keeps its counts in step with what its keyframes say, whatever happens to it."""
+
+import numpy as np
+import pytest
+from synthetic_world import make_world, nothing_seen
+
+from slam.geometry import apply, exp_se3
+from slam.mapping.map import GROWTH, Map, points_in_camera
+from slam.types import Correction
+
+DIM = 8
+T_MOVE = exp_se3(np.array([0.1, -0.2, 0.3, 1.0, 2.0, -0.5]))
+NONE = np.zeros(0, np.int64)
+
+
+def ids(*values):
+    return np.array(values, np.int64)
+
+
+def observation(count, seed=0):
+    """Some features; where they are does not matter here."""
+    world = make_world(count, DIM, seed)
+    return world.observe(T_MOVE @ np.diag([0.0, 0, 0, 1]), clutter=count)[0] if count else nothing_seen(DIM)
+
+
+def add_keyframe(world, landmark_ids, T_world_cam=T_MOVE):
+    seen = observation(len(landmark_ids), seed=len(world.keyframes))
+    assert len(seen) == len(landmark_ids)
+    return world.add_keyframe(10 * len(world.keyframes), seen, T_world_cam, landmark_ids)
+
+
+def add_landmarks(world, keyframe_id, index):
+    rng = np.random.default_rng(world.num_landmarks)
+    colors = rng.integers(0, 255, (len(index), 3), np.uint8)
+    return world.add_landmarks(keyframe_id, rng.uniform(-1, 1, (len(index), 3)), index, colors)
+
+
+def small_map(keyframes=2, landmarks=5):
+    """Keyframes that all see the same landmarks, in the same order."""
+    world = Map(DIM)
+    add_keyframe(world, np.full(landmarks, -1))
+    seen = add_landmarks(world, 0, np.arange(landmarks))
+    for _ in range(keyframes - 1):
+        add_keyframe(world, seen)
+    return world
+
+
+def assert_in_step(world):
+    counts = np.zeros(len(world.alive), np.int64)
+    for keyframe in world.keyframes.values():
+        seen = keyframe.landmark_ids[keyframe.landmark_ids >= 0]
+        assert world.alive[seen].all()
+        counts += np.bincount(seen, minlength=len(counts))
+    np.testing.assert_array_equal(world.observations, counts)
+
+
+def correction(outliers=(), keyframe_ids=NONE, T_world_cam=None, landmark_ids=NONE, points_world=None):
+    poses = np.zeros((0, 4, 4)) if T_world_cam is None else T_world_cam
+    points = np.zeros((0, 3)) if points_world is None else points_world
+    outliers = np.array(outliers, np.int64).reshape(-1, 2)
+    no_covariances = np.zeros((len(keyframe_ids), 6, 6))
+    return Correction(keyframe_ids, poses, landmark_ids, points, no_covariances, outliers[:, 0], outliers[:, 1])
+
+
+def random_step(world, rng):
+    """One of the things that may happen to a map."""
+    alive = np.flatnonzero(world.alive)
+    keyframe = world.keyframes[int(rng.integers(len(world.keyframes)))]
+    some = rng.permutation(alive)[: rng.integers(1, 6)]
+    kind = rng.integers(5)
+    if kind == 0:
+        free = np.flatnonzero(keyframe.landmark_ids < 0)
+        add_landmarks(world, keyframe.keyframe_id, rng.permutation(free)[:8])
+    elif kind == 1:
+        seen = np.full(12, -1)
+        seen[: len(some)] = some
+        add_keyframe(world, rng.permutation(seen))
+    elif kind == 2:
+        fresh = some[~np.isin(some, keyframe.landmark_ids)]
+        world.associate(keyframe.keyframe_id, rng.permutation(12)[: len(fresh)], fresh)
+    elif kind == 3:
+        world.remove_landmarks(some[:2])
+    elif len(some) >= 4:
+        world.merge_landmarks(some[:2], some[2:4])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_counts_stay_in_step_with_what_keyframes_see(seed):
+    rng, world = np.random.default_rng(seed), Map(DIM)
+    add_keyframe(world, np.full(12, -1))
+    add_landmarks(world, 0, np.arange(12))
+    for _ in range(60):
+        random_step(world, rng)
+        assert_in_step(world)
+    assert world.num_alive == world.alive.sum()
+
+
+def test_a_feature_that_sees_another_landmark_lets_the_first_go():
+    world = small_map()
+    world.remove_landmarks(ids(3))
+    world.associate(1, ids(3, 0), ids(0, -1))
+    assert world.keyframes[1].landmark_ids.tolist() == [-1, 1, 2, 0, 4]
+    assert_in_step(world)
+
+
+def test_the_newest_view_describes_a_landmark():
+    world = small_map(keyframes=1)
+    T_world_cam = exp_se3(np.array([0, 0, 0, 4.0, 0, 0]))
+    newest = add_keyframe(world, ids(-1, 2, -1), T_world_cam)
+    np.testing.assert_array_equal(world.descriptors[2], newest.observation.features.descriptors[1])
+    seen_from = world.points_world[2] + world.directions[2] * world.distances_m[2]
+    np.testing.assert_allclose(seen_from, [4.0, 0, 0], atol=1e-12)  # m
+
+
+def test_removed_landmarks_are_forgotten_everywhere_and_their_ids_stay_unused():
+    world = small_map()
+    world.remove_landmarks(ids(1, 4))
+    assert all(k.landmark_ids.tolist() == [0, -1, 2, 3, -1] for k in world.keyframes.values())
+    assert add_landmarks(world, 1, ids(1)).tolist() == [5]
+    assert_in_step(world)
+
+
+def test_merging_moves_what_is_seen_to_the_landmark_that_stays():
+    world = small_map(keyframes=1, landmarks=3)
+    add_keyframe(world, np.full(3, -1))
+    add_landmarks(world, 1, np.arange(3))
+    world.merge_landmarks(ids(0, 2), ids(4, 3))
+    assert world.keyframes[1].landmark_ids.tolist() == [2, 0, 5]
+    assert world.alive[:6].tolist() == [True, True, True, False, False, True]
+    assert_in_step(world)
+
+
+def test_merging_never_lets_a_keyframe_see_a_landmark_twice():
+    world = small_map()
+    world.merge_landmarks(ids(0), ids(1))
+    assert world.keyframes[0].landmark_ids.tolist() == [0, -1, 2, 3, 4]
+    assert world.observations[:2].tolist() == [2, 0]
+    assert_in_step(world)
+
+
+def test_two_lost_landmarks_of_one_keyframe_become_one_observation():
+    world = small_map(keyframes=1, landmarks=1)
+    add_keyframe(world, np.full(3, -1))
+    add_landmarks(world, 1, np.arange(3))
+    world.merge_landmarks(ids(0, 0), ids(1, 3))
+    assert sorted(world.keyframes[1].landmark_ids.tolist()) == [-1, 0, 2]
+    assert_in_step(world)
+
+
+def test_a_correction_replaces_poses_and_points():
+    world = small_map()
+    poses, points = np.stack([T_MOVE @ T_MOVE]), np.array([[1.0, 2.0, 3.0]])
+    world.apply(correction(keyframe_ids=ids(1), T_world_cam=poses, landmark_ids=ids(2), points_world=points))
+    np.testing.assert_array_equal(world.keyframes[1].T_world_cam, poses[0])
+    np.testing.assert_array_equal(world.keyframes[0].T_world_cam, T_MOVE)
+    np.testing.assert_array_equal(world.points_world[2], points[0])
+
+
+def test_a_correction_drops_outliers_and_landmarks_that_nobody_confirms_any_more():
+    world = small_map(keyframes=3)
+    world.apply(correction(outliers=[(0, 1), (1, 3), (2, 3)]))
+    assert world.keyframes[0].landmark_ids.tolist() == [0, -1, 2, -1, 4]
+    assert world.keyframes[2].landmark_ids.tolist() == [0, 1, 2, -1, 4]
+    assert world.observations[:5].tolist() == [3, 2, 3, 0, 3]
+    assert_in_step(world)
+
+
+def test_an_outlier_that_is_gone_already_changes_nothing():
+    world = small_map()
+    world.remove_landmarks(ids(3))
+    world.apply(correction(outliers=[(0, 3)]))
+    assert world.num_alive == 4
+    assert_in_step(world)
+
+
+def test_moving_carries_poses_and_points_together():
+    world = small_map()
+    before = points_in_camera(world, np.arange(5), world.keyframes[1].T_world_cam)
+    was = world.points_world[:5].copy()
+    world.move([1], np.arange(5), T_MOVE)
+    np.testing.assert_allclose(world.points_world[:5], apply(T_MOVE, was), atol=1e-12)
+    np.testing.assert_allclose(
+        points_in_camera(world, np.arange(5), world.keyframes[1].T_world_cam), before, atol=1e-12
+    )
+
+
+def test_keyframes_that_share_most_come_first_and_newer_ones_on_ties():
+    world = small_map(keyframes=1, landmarks=6)
+    for seen in (ids(0, 1), ids(0, 1, 2), ids(4, 5), ids(1, 0, -1)):
+        add_keyframe(world, seen)
+    assert world.covisible(ids(0, 1, 2, -1)) == [(2, 3), (0, 3), (4, 2), (1, 2)]
+    assert world.covisible(ids(-1)) == []
+
+
+def test_growing_beyond_the_first_rows_keeps_every_value():
+    world = Map(DIM)
+    add_keyframe(world, np.full(50, -1))
+    add_landmarks(world, 0, np.arange(50))
+    first = world.points_world[:50].copy(), world.descriptors[:50].copy(), world.colors[:50].copy()
+    many = GROWTH + 10
+    add_keyframe(world, np.full(many, -1))
+    assert add_landmarks(world, 1, np.arange(many)).tolist() == list(range(50, 50 + many))
+    assert len(world.alive) >= world.num_alive == 50 + many
+    for now, then in zip((world.points_world, world.descriptors, world.colors), first):
+        np.testing.assert_array_equal(now[:50], then)
+    assert_in_step(world)
+
+
+def test_the_last_keyframe_is_the_newest():
+    world = small_map(keyframes=3)
+    world.associate(0, ids(0), ids(-1))
+    assert world.last_keyframe.keyframe_id == 2
