@@ -62,7 +62,7 @@ def test_a_misspelt_matcher_is_an_error_with_a_suggestion():
 
 
 def test_features_without_weights_are_an_error_that_names_the_way_out():
-    with pytest.raises(WeightsError, match=r"none come with features 'orb'.*matcher\.name=nearest"):
+    with pytest.raises(WeightsError, match=r"none come with features 'orb'.*--matcher nearest"):
         make_matcher(MatcherConfig(), "orb")
 
 
