@@ -133,7 +133,7 @@ def with_setting(config: SlamConfig, setting: str) -> SlamConfig:
     """The configuration after one ``section.name=value``; the value is TOML, or a bare word. Raises ConfigError."""
     path, separator, text = setting.partition("=")
     section, dot, name = path.strip().partition(".")
-    if not (separator and dot and name):
+    if not (separator and section and dot and name):
         raise ConfigError(f"--set {setting}: write it as section.name=value, for example tracking.min_matches=20")
     try:
         value = tomllib.loads(f"value = {text}")["value"]

@@ -157,12 +157,13 @@ class Slam:
 
     def _place_waiting(self, start: TwoViewStart) -> None:
         """The frames that waited for the start are located now; they enter the final trajectory only."""
-        guess = np.eye(4)
+        guess, placed = np.eye(4), []
         for frame, observation in start.waited:
             result = self._tracker.track(observation, self.map, guess, self._seen_ids, Stopwatch())
             if result.T_world_cam is not None:
                 guess = result.T_world_cam
-                self._place(frame.stamp_ns, guess, 0)
+                placed.append((frame.stamp_ns, 0, invert(self.map.keyframes[0].T_world_cam) @ guess))
+        self._placed[:0] = placed  # in front: the last entry is where the camera is now
 
     def _locate(self, frame: Frame, observation: Observation, watch: Stopwatch) -> TrackResult:
         guess = self._motion.predict(frame.stamp_ns)

@@ -13,7 +13,17 @@ def main() -> None:
     DOCS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
-        command = [sys.executable, "-m", "slam", "run", "demo", "--out", str(out), "--screenshot", str(DOCS / "demo.png")]
+        command = [
+            sys.executable,
+            "-m",
+            "slam",
+            "run",
+            "demo",
+            "--out",
+            str(out),
+            "--screenshot",
+            str(DOCS / "demo.png"),
+        ]
         subprocess.run(command, check=True)
         shutil.copy(out / "error.png", DOCS / "demo_error.png")
 

@@ -38,7 +38,8 @@ class MotionModel:
 
     def moved(self, T_world_cam: Float64) -> None:
         """The map was corrected: the last frame lies here now; its velocity stays."""
-        self._T_world_cam = T_world_cam
+        if self._T_world_cam is not None:
+            self._T_world_cam = T_world_cam
 
     def forget_velocity(self) -> None:
         """After a loss: stay where we were until two poses say more."""

@@ -89,7 +89,7 @@ def _partners(a: Features, b: Features, max_disparity_px: float) -> tuple[np.nda
 
 
 def _patches(image: Uint8, xy: np.ndarray, half_width_px: int) -> Float32:
-    """(N, 2 HALF_WINDOW_PX + 1, 2 half_width_px + 1) grey values around sub-pixel places, bicubic."""
+    """(N, 2 HALF_WINDOW_PX + 1, 2 half_width_px + 1) grey values around sub-pixel places."""
     dx = np.arange(-half_width_px, half_width_px + 1)
     dy = np.arange(-HALF_WINDOW_PX, HALF_WINDOW_PX + 1)
     x = (xy[:, 0, None, None] + dx[None, None, :] + 0 * dy[None, :, None]).astype(np.float32)
@@ -98,9 +98,9 @@ def _patches(image: Uint8, xy: np.ndarray, half_width_px: int) -> Float32:
 
 
 def _sampled(image: Uint8, x: Float32, y: Float32) -> Float32:
-    """Grey values at places (N, H, W), bicubic."""
+    """Grey values at places (N, H, W). Lanczos: OpenCV's bicubic misplaces smooth texture by up to 0.05 px."""
     count, height, width = x.shape
-    flat = cv2.remap(image, x.reshape(-1, width), y.astype(np.float32).reshape(-1, width), cv2.INTER_CUBIC)
+    flat = cv2.remap(image, x.reshape(-1, width), y.astype(np.float32).reshape(-1, width), cv2.INTER_LANCZOS4)
     return flat.reshape(count, height, width).astype(np.float32)
 
 
