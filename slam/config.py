@@ -53,7 +53,7 @@ class KeyframeConfig:
     max_frames: int = 30  # most frames between keyframes while the camera moves
     tracked_share: float = 0.7  # new keyframe when fewer of the reference's landmarks are seen
     min_tracked: int = 80  # new keyframe when fewer landmarks are seen
-    new_share: float = 0.35  # new keyframe when this share of features could become new landmarks
+    new_share: float = 0.5  # new keyframe when this share of features could become new landmarks
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,12 @@ def _coverage(summary: Summary) -> str:
 
 def _frames(summary: Summary) -> str:
     parts = [f"{summary.frames} given", f"{summary.tracked} tracked"]
-    others = {"lost": summary.lost, "before the map": summary.initializing, "skipped": summary.skipped}
+    others = {
+        "lost": summary.lost,
+        "before the map": summary.initializing,
+        "dropped": summary.dropped,
+        "skipped": summary.skipped - summary.dropped,
+    }
     return ", ".join(parts + [f"{n} {name}" for name, n in others.items() if n])
 
 

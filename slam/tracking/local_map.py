@@ -81,9 +81,11 @@ def guided_search(
     if len(free) == 0 or len(wanted) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     xy = observation.features.xy[free]
-    near = np.abs(view.xy[wanted][:, None] - xy[None]).max(-1) < config.search_radius_px
+    expected, radius_px = view.xy[wanted].astype(np.float32), np.float32(config.search_radius_px)
+    near = np.abs(expected[:, 0, None] - xy[:, 0]) < radius_px
+    near &= np.abs(expected[:, 1, None] - xy[:, 1]) < radius_px
     similarity = world.descriptors[view.landmark_ids[wanted]] @ observation.features.descriptors[free].T
-    similarity = np.where(near, similarity, -1.0)
+    similarity[~near] = -1.0
     best_feature, best_landmark = similarity.argmax(1), similarity.argmax(0)
     mutual = best_landmark[best_feature] == np.arange(len(wanted))
     good = mutual & (similarity[np.arange(len(wanted)), best_feature] > config.search_similarity)
