@@ -32,13 +32,6 @@ def apply(T_a_b: Float64, points_b: Float64) -> Float64:
     return points_b @ T_a_b[:3, :3].T + T_a_b[:3, 3]
 
 
-def orthonormalized(T_a_b: Float64) -> Float64:
-    """The nearest rigid transform: stops rounding from growing over thousands of products."""
-    U, _, Vt = np.linalg.svd(T_a_b[:3, :3])
-    R = U @ np.diag([1.0, 1.0, np.sign(np.linalg.det(U @ Vt))]) @ Vt
-    return transform(R, T_a_b[:3, 3])
-
-
 def exp_se3(xi: Float64) -> Float64:
     """Rigid transform of a twist (6,), rotation first (rad), then translation (Barfoot 2017, eq. 7.85)."""
     omega, rho = xi[:3], xi[3:]

@@ -68,10 +68,10 @@ def score(matcher: Matcher, pairs: Sequence[JudgedPair]) -> Score:
 
 def homography_pairs(folder: Path, extractor: Extractor) -> Iterator[JudgedPair]:
     """img1 against every other image of a folder with ``H1toNp`` files (Mikolajczyk & Schmid 2005)."""
-    first = _view(extractor.extract(_grey(folder / "img1.png")))
+    first = extractor.extract(_grey(folder / "img1.png")).view()
     for path in sorted(folder.glob("H1to*p")):
         number = path.name.removeprefix("H1to").removesuffix("p")
-        other = _view(extractor.extract(_grey(folder / f"img{number}.png")))
+        other = extractor.extract(_grey(folder / f"img{number}.png")).view()
         yield JudgedPair(f"{folder.name}/1-{number}", first, other, homography_judge(np.loadtxt(path)))
 
 
@@ -141,10 +141,6 @@ def _true_pose(frame: Frame, source: Source) -> Float64:
     if poses is None or not found:
         raise SourceError(f"{source.path}: no ground-truth pose for frame {frame.index}; choose another recording")
     return poses.T_world_cam[found[0]]
-
-
-def _view(features: Features) -> MatchView:
-    return MatchView(features.xy, features.descriptors, features.image_size)
 
 
 def _undistorted(features: Features, camera: Camera) -> MatchView:

@@ -89,25 +89,6 @@ class Map:
             if dead.any():
                 self.keyframes[keyframe_id] = replace(keyframe, landmark_ids=np.where(dead, -1, seen))
 
-    def merge_landmarks(self, kept_ids: Int64, lost_ids: Int64) -> None:
-        """Each lost landmark (M,) becomes the kept one (M,) wherever a keyframe does not see that already."""
-        target = np.arange(self.num_landmarks)
-        target[lost_ids] = kept_ids
-        lost = np.zeros(self.num_landmarks, bool)
-        lost[lost_ids] = True
-        for keyframe_id, keyframe in list(self.keyframes.items()):
-            seen = keyframe.landmark_ids
-            index = np.flatnonzero((seen >= 0) & lost[seen])
-            if len(index) == 0:
-                continue
-            wanted = target[seen[index]]
-            _, first = np.unique(wanted, return_index=True)
-            fresh = np.zeros(len(index), bool)
-            fresh[first] = True
-            fresh &= ~np.isin(wanted, seen)
-            self.associate(keyframe_id, index, np.where(fresh, wanted, -1))
-        self.remove_landmarks(lost_ids)
-
     def apply(self, correction: Correction) -> None:
         """Take better poses and points, and drop outlier observations; landmarks left with fewer than two go."""
         for keyframe_id, T_world_cam in zip(correction.keyframe_ids.tolist(), correction.T_world_cam):

@@ -67,7 +67,7 @@ def random_step(world, rng):
     alive = np.flatnonzero(world.alive)
     keyframe = world.keyframes[int(rng.integers(len(world.keyframes)))]
     some = rng.permutation(alive)[: rng.integers(1, 6)]
-    kind = rng.integers(5)
+    kind = rng.integers(4)
     if kind == 0:
         free = np.flatnonzero(keyframe.landmark_ids < 0)
         add_landmarks(world, keyframe.keyframe_id, rng.permutation(free)[:8])
@@ -80,8 +80,6 @@ def random_step(world, rng):
         world.associate(keyframe.keyframe_id, rng.permutation(12)[: len(fresh)], fresh)
     elif kind == 3:
         world.remove_landmarks(some[:2])
-    elif len(some) >= 4:
-        world.merge_landmarks(some[:2], some[2:4])
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -117,33 +115,6 @@ def test_removed_landmarks_are_forgotten_everywhere_and_their_ids_stay_unused():
     world.remove_landmarks(ids(1, 4))
     assert all(k.landmark_ids.tolist() == [0, -1, 2, 3, -1] for k in world.keyframes.values())
     assert add_landmarks(world, 1, ids(1)).tolist() == [5]
-    assert_in_step(world)
-
-
-def test_merging_moves_what_is_seen_to_the_landmark_that_stays():
-    world = small_map(keyframes=1, landmarks=3)
-    add_keyframe(world, np.full(3, -1))
-    add_landmarks(world, 1, np.arange(3))
-    world.merge_landmarks(ids(0, 2), ids(4, 3))
-    assert world.keyframes[1].landmark_ids.tolist() == [2, 0, 5]
-    assert world.alive[:6].tolist() == [True, True, True, False, False, True]
-    assert_in_step(world)
-
-
-def test_merging_never_lets_a_keyframe_see_a_landmark_twice():
-    world = small_map()
-    world.merge_landmarks(ids(0), ids(1))
-    assert world.keyframes[0].landmark_ids.tolist() == [0, -1, 2, 3, 4]
-    assert world.observations[:2].tolist() == [2, 0]
-    assert_in_step(world)
-
-
-def test_two_lost_landmarks_of_one_keyframe_become_one_observation():
-    world = small_map(keyframes=1, landmarks=1)
-    add_keyframe(world, np.full(3, -1))
-    add_landmarks(world, 1, np.arange(3))
-    world.merge_landmarks(ids(0, 0), ids(1, 3))
-    assert sorted(world.keyframes[1].landmark_ids.tolist()) == [-1, 0, 2]
     assert_in_step(world)
 
 
