@@ -139,6 +139,8 @@ def render(
     repeated_furniture: Annotated[
         bool, typer.Option("--repeated-furniture", help="Identical chairs and prints.")
     ] = False,
+    blur: Annotated[float, typer.Option(help="Exposure as a share of the time between frames.")] = 0.25,
+    noise: Annotated[float, typer.Option(help="Times a usual sensor's.")] = 1.0,
     width: Annotated[int, typer.Option(help="Pixels.")] = 640,
     height: Annotated[int, typer.Option(help="Pixels.")] = 480,
     fps: Annotated[float, typer.Option(help="Images per second.")] = 30.0,
@@ -149,7 +151,7 @@ def render(
 
     options = RenderOptions(
         seconds=seconds, fps=fps, motion=motion, speed=speed, loops=loops, seed=seed, lighting=lighting,
-        repeated_furniture=repeated_furniture, layout=layout, width=width, height=height,
+        repeated_furniture=repeated_furniture, blur=blur, noise=noise, layout=layout, width=width, height=height,
     )  # fmt: skip
     with counting("rendering") as progress:
         render_recording(options, out, progress)
