@@ -42,7 +42,7 @@ class TrackingConfig:
     min_matches: int = 15  # below: LOST, too few matches
     min_inliers: int = 12  # below: LOST, too few inliers
     pnp_threshold_px: float = 4.0  # RANSAC inlier bound
-    inlier_px: float = 2.5  # final bound, at the 95 % quantile of the robust fit
+    inlier_px: float = 2.5  # reprojection bound after the refinement
     search_radius_px: float = 8.0  # guided search around the projection
     search_similarity: float = 0.80  # least cosine of descriptors in the guided search
 

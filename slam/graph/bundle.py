@@ -36,7 +36,6 @@ def _parameters(problem: WindowProblem) -> gtsam.LevenbergMarquardtParams:
     parameters = gtsam.LevenbergMarquardtParams()
     parameters.setMaxIterations(problem.config.iterations)
     parameters.setRelativeErrorTol(1e-4)
-    parameters.setOrderingType("METIS" if len(problem.landmark_ids) > 20000 else "COLAMD")
     return parameters
 
 
