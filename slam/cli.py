@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 import slam
+from slam.commands import bench, calibrate, train
 from slam.errors import SlamError
 
 app = typer.Typer(
@@ -114,19 +115,6 @@ def features() -> None:
 
 
 @app.command()
-def bench(
-    data: Annotated[Path | None, typer.Argument(help="Folder with the sequences; without it, the demo only.")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for runs and tables.")] = Path("runs/bench"),
-    repeats: Annotated[int, typer.Option(help="Runs per sequence; the table shows medians.")] = 1,
-    only: Annotated[str | None, typer.Option(help="Cases whose name contains this.")] = None,
-) -> None:
-    """Run every benchmark sequence through the command line and print the table of the README."""
-    from slam.evaluation.bench import bench_to_folder
-
-    typer.echo(bench_to_folder(data, out, repeats, only, progress=typer.echo))
-
-
-@app.command()
 def render(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     layout: Annotated[str, typer.Option(help="tum (RGB-D), euroc (stereo and IMU) or both.")] = "tum",
@@ -157,39 +145,11 @@ def render(
         render_recording(options, out, progress)
 
 
-train = typer.Typer(help="Train networks.", no_args_is_help=True)
 download = typer.Typer(help="Download weights.", no_args_is_help=True)
-app.add_typer(train, name="train")
+app.add_typer(bench.app, name="bench")
+app.add_typer(train.app, name="train")
+app.command("calibrate-exit")(calibrate.calibrate_exit_command)
 app.add_typer(download, name="download")
-
-
-@train.command("matcher")
-def train_matcher_command(
-    images: Annotated[Path, typer.Argument(help="Folder or tar of photographs.")],
-    out: Annotated[Path, typer.Option(help="Folder for cache, checkpoint, log and weights.")] = Path(
-        "training/matcher"
-    ),
-    recording: Annotated[list[Path] | None, typer.Option(help="RGB-D recording in TUM layout, any number.")] = None,
-    features: Annotated[str, typer.Option(help="Whose descriptors it learns to match.")] = "sift",
-    minutes: Annotated[float, typer.Option(help="Of training; the feature cache comes on top.")] = 80.0,
-    steps: Annotated[int, typer.Option(help="End earlier after so many steps, 0 for no such end.")] = 0,
-    width: Annotated[int, typer.Option(help="Of the network's states.")] = 64,
-    layers: Annotated[int, typer.Option(help="Of the network.")] = 6,
-    batch: Annotated[int, typer.Option(help="Pairs per step.")] = 16,
-    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
-) -> None:
-    """Train the early-exit matcher: homographies and recordings with depth, then the confidences."""
-    from slam.learning.train import TrainOptions, train_matcher
-    from slam.terminal import TrainDisplay
-
-    options = TrainOptions(
-        images=images, out=out, recordings=tuple(recording or ()), features=features, minutes=minutes, steps=steps,
-        width=width, layers=layers, batch=batch, seed=seed, resume=resume,
-    )  # fmt: skip
-    with TrainDisplay() as display:
-        report = train_matcher(options, display.update)
-    typer.echo(f"weights {report.weights}\nlog     {report.log}\n{report.steps} steps, {report.pairs} pairs")
 
 
 @download.command("weights")

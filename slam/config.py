@@ -28,10 +28,13 @@ class FeatureConfig:
 class MatcherConfig:
     name: str = "lightglue"  # a row of slam.matching.MATCHERS
     weights: str = ""  # file of matcher weights, "" for the ones that belong to the features
-    depth_confidence: float = 0.95  # share of confident points that ends the matching; -1 never ends early
-    width_confidence: float = 0.99  # a point leaves when surer than this that it has no match; -1 never drops
+    exit: str = "calibrated"  # when to stop: calibrated (published where weights have no calibration), published, off
+    exit_eps: float = 0.02  # calibrated: share of matches that stopping early may cost
+    depth_confidence: float = 0.95  # published: share of confident points that ends the matching; -1 never ends early
+    width_confidence: float = 0.99  # published: a point leaves when surer than this of no match; -1 never drops
     filter_threshold: float = 0.1  # least probability of a match
     max_layers: int = 0  # cap on the layers run, 0 for all
+    runtime: str = "auto"  # lightglue's arithmetic: torch or onnx; auto takes onnx where it is installed
     ratio: float = 0.85  # nearest neighbour: best distance over second best
 
 

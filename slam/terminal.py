@@ -16,6 +16,7 @@ from slam.evaluation.summary import Summary, summary_rows
 
 if TYPE_CHECKING:
     from slam.learning.train import Progress as TrainProgress
+    from slam.learning.train_features import FeatureProgress
     from slam.running.run import Progress as RunProgress
 
 console = Console()
@@ -72,6 +73,12 @@ class TrainDisplay(_Display):
             f"{state.stage}  step {state.step}  {state.pairs_per_s:.0f} pairs/s  loss {state.loss:.3f}  "
             f"recall {state.recall:.2f}  precision {state.precision:.2f}"
         )
+        self._progress.update(self._task, completed=round(100 * state.share), description=text)
+
+    def update_features(self, state: FeatureProgress) -> None:
+        """The same for a training of the extractor."""
+        figures = "  ".join(f"{name} {value:.2f}" for name, value in state.figures.items())
+        text = f"{state.stage}  step {state.step}  {state.pairs_per_s:.0f} pairs/s  {figures}"
         self._progress.update(self._task, completed=round(100 * state.share), description=text)
 
 

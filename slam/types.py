@@ -77,6 +77,7 @@ class MatchView:
     xy: Float32  # (N, 2) px
     descriptors: Float32  # (N, D) unit length
     image_size: tuple[int, int]  # (width, height) px
+    sigma_px: Float32 | None = None  # (N,) px, how far xy may be from where b sees the points; None: no prediction
 
 
 @dataclass(frozen=True, slots=True, eq=False)

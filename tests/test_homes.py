@@ -11,6 +11,8 @@ ROOT = Path(slam.__file__).parent
 FILES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
 HOMES = {
     "torch": ("features/", "matching/", "learning/", "running/threads.py"),
+    "onnx": ("matching/",),
+    "onnxruntime": ("features/", "matching/"),
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
     "pyrealsense2": ("sources/realsense.py",),

@@ -33,7 +33,11 @@ LEARNED = {  # a row of slam.features.weights.WEIGHTS carries the same name
     "aliked-n16": "slam.features.aliked:AlikedN16Extractor",
     "superpoint": "slam.features.superpoint:SuperPointExtractor",
 }
-FEATURES = CLASSICAL | LEARNED
+OWN = {  # their weights come with the package
+    "earlybird": "slam.features.earlybird:EarlybirdExtractor",
+}
+FEATURES = OWN | CLASSICAL | LEARNED
+OWN_WEIGHTS = {"earlybird": "earlybird-features.pt"}  # in slam/weights
 
 
 def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> Extractor:
@@ -54,9 +58,13 @@ def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> E
 
 
 def _weights_file(config: FeatureConfig) -> Path:
+    if config.weights:
+        return Path(config.weights)
+    if config.name in OWN:
+        return Path(__file__).parents[1] / "weights" / OWN_WEIGHTS[config.name]
     from slam.features.weights import cached_weights
 
-    return Path(config.weights) if config.weights else cached_weights(config.name)
+    return cached_weights(config.name)
 
 
 def _suggestion(name: str) -> str:

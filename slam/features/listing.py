@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from slam.errors import WeightsError
-from slam.features import CLASSICAL, FEATURES
+from slam.features import CLASSICAL, FEATURES, OWN
 from slam.features.weights import cached_weights, weights_file
 from slam.matching import WEIGHTS as MATCHER_WEIGHTS
+from slam.matching import packaged_weights
+from slam.matching.calibration import exit_file
 
-WIDTHS = {"sift": 128, "orb": 256, "xfeat": 64, "aliked-t16": 64, "aliked-n16": 128, "superpoint": 256}
+WIDTHS = {"earlybird": 64, "sift": 128, "orb": 256, "xfeat": 64, "aliked-t16": 64, "aliked-n16": 128, "superpoint": 256}
 
 
 def feature_rows() -> list[tuple[str, str, str, str, str]]:
@@ -16,12 +18,17 @@ def feature_rows() -> list[tuple[str, str, str, str, str]]:
 
 
 def _matcher(name: str) -> str:
-    return f"lightglue ({MATCHER_WEIGHTS[name]})" if name in MATCHER_WEIGHTS else "nearest"
+    if name not in MATCHER_WEIGHTS:
+        return "nearest"
+    rule = "calibrated" if exit_file(packaged_weights(name)).is_file() else "published, not calibrated"
+    return f"lightglue ({MATCHER_WEIGHTS[name]}), exit {rule}"
 
 
 def _weights(name: str) -> tuple[str, str]:
     if name in CLASSICAL:
         return "OpenCV, Apache-2.0", "yes"
+    if name in OWN:
+        return "Apache-2.0", "yes"
     licence = weights_file(name).licence
     try:
         cached_weights(name)

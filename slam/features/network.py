@@ -50,6 +50,14 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
 
 
+def save_weights(path: Path, network: nn.Module, meta: dict[str, object]) -> None:
+    """Write a network's state as float16 with ``meta`` (plain values), for ``load_weights``; replaced in one go."""
+    state = {name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()}
+    unfinished = path.with_suffix(".part")
+    torch.save({"state_dict": state, "meta": meta}, unfinished)
+    unfinished.replace(path)
+
+
 def first_difference(wanted: dict[str, Tensor], found: dict[str, Tensor]) -> str:
     """What is wrong with ``found``, in a few words; "" when names and shapes agree."""
     for name, value in wanted.items():

@@ -19,6 +19,7 @@ from slam.types import Uint8
 
 VIEWS_PER_SCENE = 4
 SCENES_PER_SHARD = 400
+REPEATED = 0.2  # share of scenes that hold the same object two or three times
 
 
 def view_dtype(descriptor_dim: int, max_keypoints: int) -> np.dtype:
@@ -78,8 +79,9 @@ def _fill_scene(
     rows: np.ndarray, scene_id: int, photos: Sequence[Path], extractor: Extractor, rng: np.random.Generator
 ) -> None:
     in_front = int(rng.choice([0, 1, 2, 3], p=[0.35, 0.25, 0.25, 0.15]))
-    chosen = rng.choice(len(photos), 1 + in_front)
-    scene = random_scene([_grey(photos[i]) for i in chosen], rng)
+    copies = int(rng.integers(2, 4)) if rng.random() < REPEATED else 1
+    chosen = rng.choice(len(photos), 1 + max(in_front, copies > 1))
+    scene = random_scene([grey(photos[i]) for i in chosen], rng, copies)
     size = VIEW_SIZES[rng.integers(len(VIEW_SIZES))]
     for row in rows:
         view = random_view(scene, size, rng)
@@ -91,7 +93,8 @@ def _fill_scene(
         row["descriptors"][:n] = found.descriptors
 
 
-def _grey(path: Path) -> Uint8:
+def grey(path: Path) -> Uint8:
+    """The (H, W) picture of a file. Raises SourceError when it cannot be read."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise SourceError(f"image {path}: cannot be read; delete it or replace it")

@@ -50,7 +50,7 @@ def load_checkpoint(
     rng: np.random.Generator,
 ) -> Checkpoint:
     """Put a saved state back into the given objects. Raises ConfigError when it is of a network of other sizes."""
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location="cpu", weights_only=True)
     try:
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])

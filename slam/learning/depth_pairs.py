@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from slam.config import FeatureConfig
 from slam.errors import SourceError
 from slam.features import Extractor, make_extractor
 from slam.geometry import apply, inside, invert
-from slam.learning.pairs import Pair
+from slam.learning.pairs import Pair, no_prediction
 from slam.sources import Source, open_source
 from slam.sources.stamps import associate
 from slam.types import Features, Float32, Float64
@@ -21,7 +22,6 @@ POSE_WITHIN_NS = 20_000_000  # most time between a frame and its ground-truth po
 EDGE_SHARE = 0.05  # depth that differs by more than this inside 3x3 px belongs to an edge and is not trusted
 LEAST_OVERLAP = 0.15  # share of a's points of known depth that fall into b
 TRIES = 8
-MOST_KEYPOINTS = 512
 
 
 def posed_dtype(descriptor_dim: int, max_keypoints: int) -> np.dtype:
@@ -40,15 +40,14 @@ def posed_dtype(descriptor_dim: int, max_keypoints: int) -> np.dtype:
 class RecordingPairs:
     """Pairs of one recording in TUM layout with depth and ground truth; its features are kept in ``cache``."""
 
-    def __init__(self, path: Path, features: str, cache: Path, max_keypoints: int = MOST_KEYPOINTS) -> None:
+    def __init__(self, path: Path, features: FeatureConfig, cache: Path) -> None:
         source = open_source("tum", path)
         self.camera: Camera = source.rig.left
         place = zlib.crc32(str(path.resolve()).encode())
-        file = cache / f"recording_{path.name}_{place:08x}_{features}_{max_keypoints}.npy"
+        file = cache / f"recording_{path.name}_{place:08x}_{features.name}_{features.max_keypoints}.npy"
         if not file.is_file():
-            extractor = make_extractor(FeatureConfig(name=features, max_keypoints=max_keypoints))
             file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(file, posed_rows(source, extractor, max_keypoints))
+            np.save(file, posed_rows(source, make_extractor(features), features.max_keypoints))
         self._rows = np.load(file, mmap_mode="r")
 
     def __len__(self) -> int:
@@ -56,10 +55,17 @@ class RecordingPairs:
 
     def pair(self, rng: np.random.Generator) -> Pair:
         """Two frames that see some of the same; after a few vain tries any two frames."""
+        return self._drawn(rng, lambda share: share >= LEAST_OVERLAP)
+
+    def apart(self, rng: np.random.Generator) -> Pair:
+        """Two frames that see nothing of the same, if there are any: what looks alike is something else."""
+        return self._drawn(rng, lambda share: share == 0.0)
+
+    def _drawn(self, rng: np.random.Generator, wanted: Callable[[float], bool]) -> Pair:
         for _ in range(TRIES):
             a, b = rng.choice(len(self._rows), 2, replace=False)
             pair = self.between(int(a), int(b))
-            if overlap(pair) >= LEAST_OVERLAP:
+            if wanted(overlap(pair)):
                 break
         return pair
 
@@ -116,6 +122,7 @@ def posed_pair(row_a: np.void, row_b: np.void, camera: Camera) -> Pair:
         reprojected(xy_a, row_a["depth_m"][:m], row_a["T_world_cam"], row_b["T_world_cam"], camera),
         reprojected(xy_b, row_b["depth_m"][:n], row_b["T_world_cam"], row_a["T_world_cam"], camera),
         xy_a,
+        no_prediction(m),
     )
 
 

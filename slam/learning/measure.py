@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from slam.learning.losses import answers, assignment_loss, ground_truth
+from slam.learning.losses import LayerAnswer, answers, assignment_loss, ground_truth
 from slam.matching.lightglue import LightGlue
 
 
@@ -13,12 +13,13 @@ from slam.matching.lightglue import LightGlue
 def measured(network: LightGlue, batch: dict[str, Tensor], split: int) -> tuple[float, float, float]:
     """Loss, recall and precision of the last layer on a batch."""
     truth = ground_truth(batch)
-    state = network.states(batch["xy"], batch["descriptors"], split)[-1]
+    prior = network.log_prior(batch["xy"], batch["sigma"], split)
+    state = network.states(batch["xy"], batch["descriptors"], split, prior)[-1]
     head = network.head(network.shape.layers - 1)
-    positive, negative = assignment_loss(head, state, split, truth)
-    answer = answers(head, state, split)
+    positive, negative = assignment_loss(LayerAnswer.of(head, state, split, prior), truth)
+    answer = answers(head, state, split, prior)
     partner = answer[:, :split]
-    mutual = answer[:, split:].gather(1, partner.clamp(min=0)) == torch.arange(split)
+    mutual = answer[:, split:].gather(1, partner.clamp(min=0)) == torch.arange(split, device=partner.device)
     found = mutual & (partner >= 0)
     right = found[truth.pair, truth.index_a] & (partner[truth.pair, truth.index_a] == truth.index_b)
     judged = found & truth.lonely[:, :split]

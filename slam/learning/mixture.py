@@ -9,8 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slam.learning.pairs import Pair, SceneShards, stacked, virtual
+from slam.config import FeatureConfig
+from slam.learning.depth_pairs import RecordingPairs
+from slam.learning.pairs import Pair, SceneShards, stacked
+from slam.learning.virtual import virtual
 from slam.matching.lightglue import normalized
+from slam.matching.prior import normalized_sigma
 
 UNRELATED = 0.1  # share of pairs without overlap
 VIRTUAL = 0.4  # share of pairs whose first side is predicted, as in tracking
@@ -24,9 +28,9 @@ REFERENCE_POINTS = 256 + 256
 class Mixture:
     """Batches of pairs from a cache of scenes, and from recordings with depth if there are any."""
 
-    def __init__(self, folder: Path, recordings: Sequence[Path], features: str, pairs: int) -> None:
+    def __init__(self, folder: Path, recordings: Sequence[Path], features: FeatureConfig, pairs: int) -> None:
         self.scenes = SceneShards(folder)
-        self._recordings = self._opened(recordings, features, folder.parent)
+        self._recordings = [RecordingPairs(path, features, folder.parent) for path in recordings]
         self._pairs = pairs
         self.descriptor_dim = self.scenes.descriptors(views=1).shape[1]
 
@@ -47,27 +51,28 @@ class Mixture:
                 return pair
 
     def _drawn(self, rng: np.random.Generator) -> Pair:
-        if self._recordings and rng.random() < RECORDED:
-            pair = self._recordings[rng.integers(len(self._recordings))].pair(rng)
-        else:
-            pair = self.scenes.pair(rng, overlapping=rng.random() >= UNRELATED)
+        pair = self._unrelated(rng) if rng.random() < UNRELATED else self._overlapping(rng)
         if rng.random() < VIRTUAL:
             return virtual(pair, rng, drop_unseen=rng.random() < UNSEEN_DROPPED)
         return pair
 
-    @staticmethod
-    def _opened(recordings: Sequence[Path], features: str, cache: Path) -> list:
-        if not recordings:
-            return []
-        from slam.learning.depth_pairs import RecordingPairs
+    def _overlapping(self, rng: np.random.Generator) -> Pair:
+        if self._recordings and rng.random() < RECORDED:
+            return self._recordings[rng.integers(len(self._recordings))].pair(rng)
+        return self.scenes.pair(rng)
 
-        return [RecordingPairs(folder, features, cache) for folder in recordings]
+    def _unrelated(self, rng: np.random.Generator) -> Pair:
+        """Views of two scenes, or of two places of a recording, where the same furniture may stand in both."""
+        if self._recordings and rng.random() < RECORDED:
+            return self._recordings[rng.integers(len(self._recordings))].apart(rng)
+        return self.scenes.pair(rng, overlapping=False)
 
 
 def to_tensors(arrays: dict[str, np.ndarray]) -> tuple[dict[str, Tensor], int]:
-    """Arrays of ``stacked`` as tensors, with ``xy`` normalised and ``descriptors`` of both sides joined."""
+    """Arrays of ``stacked`` as tensors; ``xy`` and ``descriptors`` of both sides joined, ``sigma``; all normalised."""
     batch = {name: torch.from_numpy(values) for name, values in arrays.items()}
     sides = [normalized(batch[f"xy_{side}"], batch[f"size_{side}"]) for side in "ab"]
     batch["xy"] = torch.cat(sides, 1)
+    batch["sigma"] = normalized_sigma(batch["sigma_a"], batch["size_b"])
     batch["descriptors"] = torch.cat([batch["descriptors_a"], batch["descriptors_b"]], 1)
     return batch, sides[0].shape[1]

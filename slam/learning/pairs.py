@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from slam.geometry import inside
 from slam.types import Float32, Float64, Int64
 
 FAR_AWAY_PX = 1e6  # where points of another scene project to
@@ -27,6 +26,7 @@ class Pair:
     a_in_b: Float64  # (M, 2) px, where the points of a are in b
     b_in_a: Float64  # (N, 2) px; compared with ``truth_a``
     truth_a: Float32  # (M, 2) px, true positions of a's points: xy_a unless a is a virtual view
+    sigma_a: Float32  # (M,) px, how far xy_a may be from where b sees the points; inf where it is no prediction
 
 
 class SceneShards:
@@ -35,6 +35,7 @@ class SceneShards:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._shards: dict[Path, np.ndarray] = {}
+        self._scenes: dict[Path, np.ndarray] = {}  # of every row: reading them from the shard touches all of it
         self.rescan()
 
     def rescan(self) -> int:
@@ -42,13 +43,13 @@ class SceneShards:
         for path in sorted(self._folder.glob("shard_*.npy")):
             if path not in self._shards:
                 self._shards[path] = np.load(path, mmap_mode="r")
+                self._scenes[path] = self._shards[path]["scene"].copy()
         return len(self._shards)
 
     def pair(self, rng: np.random.Generator, overlapping: bool = True) -> Pair:
         """Two views of one scene, or of two scenes when they are not to overlap."""
-        shards = list(self._shards.values())
-        rows = shards[rng.integers(len(shards))]
-        scenes = rows["scene"]
+        path = list(self._shards)[rng.integers(len(self._shards))]
+        rows, scenes = self._shards[path], self._scenes[path]
         a = int(rng.integers(len(rows)))
         same = np.flatnonzero((scenes == scenes[a]) if overlapping else (scenes != scenes[a]))
         b = int(rng.choice(same[same != a]))
@@ -78,7 +79,13 @@ def plane_pair(row_a: np.void, row_b: np.void) -> Pair:
         a_in_b,
         b_in_a,
         xy_a,
+        no_prediction(m),
     )
+
+
+def no_prediction(count: int) -> Float32:
+    """(count,) infinite sigmas."""
+    return np.full(count, np.inf, np.float32)
 
 
 def _size(row: np.void) -> tuple[int, int]:
@@ -94,26 +101,6 @@ def _carried(row_a: np.void, row_b: np.void) -> Float64:
     return carried[:, :2] / carried[:, 2:]
 
 
-def virtual(pair: Pair, rng: np.random.Generator, drop_unseen: bool) -> Pair:
-    """a as the map predicts it: its points where b should see them, off by one smooth error of up to about 30 px.
-
-    The error is that of a wrong pose: a shift, a small turn and a small change of scale, and a little of each point's
-    own (wrong depth). With ``drop_unseen`` the points that fall outside of b leave, as they do in a map's view.
-    """
-    known = np.isfinite(pair.a_in_b).all(1) & (np.abs(pair.a_in_b) < 4 * max(pair.size_b)).all(1)
-    if drop_unseen:
-        known &= inside(pair.a_in_b, pair.size_b, margin_px=-16.0)
-    seen = subset(pair, np.flatnonzero(known), np.arange(len(pair.xy_b)))
-    size = max(pair.size_b)
-    shift = rng.normal(0, 1, 2) * np.exp(rng.uniform(np.log(0.5), np.log(0.045 * size)))
-    turn, scale = rng.normal(0, 0.015), np.exp(rng.normal(0, 0.012))
-    turning = scale * np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    center = np.array(pair.size_b) / 2
-    own = rng.normal(0, np.exp(rng.uniform(np.log(0.2), np.log(2.0))), seen.a_in_b.shape)
-    xy = (seen.a_in_b - center) @ turning + center + shift + own
-    return replace(seen, xy_a=xy.astype(np.float32), size_a=pair.size_b)
-
-
 def subset(pair: Pair, index_a: Int64, index_b: Int64) -> Pair:
     """The pair with these points only, in this order."""
     return replace(
@@ -122,6 +109,7 @@ def subset(pair: Pair, index_a: Int64, index_b: Int64) -> Pair:
         descriptors_a=pair.descriptors_a[index_a],
         a_in_b=pair.a_in_b[index_a],
         truth_a=pair.truth_a[index_a],
+        sigma_a=pair.sigma_a[index_a],
         xy_b=pair.xy_b[index_b],
         descriptors_b=pair.descriptors_b[index_b],
         b_in_a=pair.b_in_a[index_b],
@@ -139,5 +127,4 @@ def stacked(pairs: Sequence[Pair], rng: np.random.Generator, most_a: int, most_b
     m = min(most_a, *(len(p.xy_a) for p in pairs))
     n = min(most_b, *(len(p.xy_b) for p in pairs))
     cut = [subset(p, strongest(len(p.xy_a), m, rng), strongest(len(p.xy_b), n, rng)) for p in pairs]
-    names = ("xy_a", "descriptors_a", "size_a", "xy_b", "descriptors_b", "size_b", "a_in_b", "b_in_a", "truth_a")
-    return {name: np.stack([np.asarray(getattr(p, name), np.float32) for p in cut]) for name in names}
+    return {f.name: np.stack([np.asarray(getattr(p, f.name), np.float32) for p in cut]) for f in fields(Pair)}

@@ -56,7 +56,7 @@ def shaded(image: Uint8, rng: np.random.Generator) -> Uint8:
 
 def noisy(image: Uint8, sigma: float, rng: np.random.Generator) -> Uint8:
     """Sensor noise of ``sigma`` grey levels."""
-    return np.clip(image + rng.normal(0, sigma, image.shape), 0, 255).astype(np.uint8)
+    return np.clip(image + np.float32(sigma) * rng.standard_normal(image.shape, np.float32), 0, 255).astype(np.uint8)
 
 
 def compressed(image: Uint8, quality: int) -> Uint8:

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from slam.types import Float64, Uint8
 
 MAX_PLANES = 4
-VIEW_SIZES = ((352, 264), (352, 264), (352, 240), (352, 200), (264, 352))
+VIEW_SIZES = ((352, 264), (352, 264), (480, 360), (448, 252), (264, 352))
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +37,21 @@ class View:
     homographies: Float64  # (MAX_PLANES, 3, 3) photograph of each plane to view; identity where there is no plane
 
 
-def random_scene(photos: Sequence[Uint8], rng: np.random.Generator) -> list[Plane]:
-    """A backdrop of the first photograph about 1 away, and a patch of each other one in front of it."""
+def random_scene(photos: Sequence[Uint8], rng: np.random.Generator, copies: int = 1) -> list[Plane]:
+    """A backdrop of the first photograph about 1 away, and a patch of each other one in front of it.
+
+    The first patch appears ``copies`` times at different places; what exceeds MAX_PLANES is left out.
+    """
     backdrop = Plane(photos[0], None, _placement(photos[0], 1.0, rng.uniform(0.9, 1.5), np.zeros(2), 25.0, rng))
-    return [backdrop, *(_random_patch(photo, rng) for photo in photos[1:MAX_PLANES])]
+    patches = [_random_patch(photo, rng) for photo in photos[1:MAX_PLANES]]
+    if patches and copies > 1:
+        patches = [*_repeated(patches[0], copies, rng), *patches[1:]]
+    return [backdrop, *patches][:MAX_PLANES]
 
 
-def random_view(scene: Sequence[Plane], size: tuple[int, int], rng: np.random.Generator) -> View:
-    """The scene in a picture of ``size`` (width, height) from a random place."""
-    K = np.array([[rng.uniform(0.8, 1.2) * size[0], 0, size[0] / 2], [0, 0, size[1] / 2], [0, 0, 1.0]])
+def random_view(scene: Sequence[Plane], size: tuple[int, int], rng: np.random.Generator, zoom: float = 1.0) -> View:
+    """The scene in a picture of ``size`` (width, height) from a random place, ``zoom`` times enlarged."""
+    K = np.array([[zoom * rng.uniform(0.8, 1.2) * size[0], 0, size[0] / 2], [0, 0, size[1] / 2], [0, 0, 1.0]])
     K[1, 1] = K[0, 0]
     R_cam_world, t_cam_world = _random_camera(rng)
     return rendered(scene, K, R_cam_world, t_cam_world, size)
@@ -76,6 +82,18 @@ def _random_patch(photo: Uint8, rng: np.random.Generator) -> Plane:
     return Plane(photo, mask, _placement(photo, rng.uniform(0.5, 0.9), rng.uniform(0.5, 1.2), place, 40.0, rng))
 
 
+def _repeated(patch: Plane, copies: int, rng: np.random.Generator) -> list[Plane]:
+    """The same patch side by side, smaller, at about one depth and nearly parallel, as chairs or windows stand."""
+    depth, span = rng.uniform(0.6, 0.95), rng.uniform(0.35, 0.7)
+    across = np.linspace(-0.35, 0.35, copies) + rng.uniform(-0.06, 0.06, copies)
+    planes = []
+    for x in rng.permutation(across):
+        place = np.array([x, rng.uniform(-0.15, 0.15)])
+        pixel_to_world = _placement(patch.image, depth * rng.uniform(0.95, 1.05), span, place, 12.0, rng)
+        planes.append(Plane(patch.image, patch.mask, pixel_to_world))
+    return planes
+
+
 def _placement(
     photo: Uint8, depth: float, span: float, place: Float64, tilt_deg: float, rng: np.random.Generator
 ) -> Float64:
@@ -99,8 +117,8 @@ def _random_camera(rng: np.random.Generator) -> tuple[Float64, Float64]:
 
 
 def _random_roll(rng: np.random.Generator) -> float:
-    """Mostly nearly upright; one in five up to 25 degrees, one in twenty up to 50."""
+    """Mostly nearly upright; one in five up to 25 degrees, one in twenty up to 60."""
     kind = rng.random()
     if kind < 0.75:
         return float(np.radians(rng.normal(0, 5)))
-    return float(np.radians(rng.uniform(-1, 1) * (25 if kind < 0.95 else 50)))
+    return float(np.radians(rng.uniform(-1, 1) * (25 if kind < 0.95 else 60)))

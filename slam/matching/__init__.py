@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +23,10 @@ class Matcher(Protocol):
 
     def match(self, a: MatchView, b: MatchView, *, max_layers: int = 0) -> Matches:
         """One-to-one correspondences, ``index_a`` ascending; at most ``max_layers`` layers are run, 0 as configured."""
+        ...
+
+    def match_many(self, pairs: Sequence[tuple[MatchView, MatchView]], *, max_layers: int = 0) -> list[Matches]:
+        """The answers of ``match`` for every pair, the same to the bit."""
         ...
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,30 +14,56 @@ from torch import Tensor
 from slam.config import MatcherConfig
 from slam.errors import WeightsError
 from slam.matching import packaged_weights
-from slam.matching.early_exit import ExitPolicy, is_sure, staying
-from slam.matching.lightglue import LightGlue, normalized
+from slam.matching.early_exit import ExitChoice, ExitPolicy, chosen_exit, is_sure, staying
+from slam.matching.lightglue import LightGlue
+from slam.matching.runtime import Runtime, make_runtime
+from slam.matching.runtime_torch import TorchRuntime
+from slam.matching.runtime_torch import sigma as sigma  # the calibration looks at states layer by layer with these
+from slam.matching.runtime_torch import tokens as tokens
 from slam.matching.weights import load_network, what_is_missing
-from slam.types import Matches, MatchView
+from slam.types import Bool, Int64, Matches, MatchView
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """A pair on its way through the layers."""
+
+    state: Any  # the runtime's
+    of_a: Int64  # (M,) the points that are left
+    of_b: Int64  # (N,)
+    total: int  # points there were
+    policy: ExitPolicy
+    last: int  # layer that ends the matching at the latest, from 0
+
+    @property
+    def pruned(self) -> float:
+        return 1.0 - (len(self.of_a) + len(self.of_b)) / self.total
 
 
 class LightGlueMatcher:
     """Matches two views on one thread, float32, deterministically."""
 
-    def __init__(self, network: LightGlue, policy: ExitPolicy, filter_threshold: float = 0.1) -> None:
-        torch.set_num_threads(1)  # the other core belongs to the camera and the graph
+    def __init__(
+        self,
+        network: LightGlue,
+        exits: ExitPolicy | ExitChoice,
+        filter_threshold: float = 0.1,
+        runtime: Runtime | None = None,
+    ) -> None:
         self._network = network.eval().requires_grad_(False)
-        self._policy = policy
+        self._exits = exits
         self._filter_threshold = filter_threshold
+        self._runtime = runtime or TorchRuntime(network)
         self._ends_at = frozenset(network.shape.assignment_layers)
         self._knows_at = frozenset(network.shape.confidence_layers)
 
     @classmethod
     def from_config(cls, config: MatcherConfig, feature_name: str) -> LightGlueMatcher:
-        """With the weights of ``config``, or those that come with the features. Raises WeightsError."""
-        network = load_network(Path(config.weights) if config.weights else packaged_weights(feature_name))
-        layers = network.shape.layers
-        policy = ExitPolicy.published(config.depth_confidence, config.width_confidence, layers, config.max_layers)
-        return cls(network, policy, config.filter_threshold)
+        """With the weights of ``config``, or those that come with the features. Raises WeightsError, ConfigError."""
+        weights = Path(config.weights) if config.weights else packaged_weights(feature_name)
+        network = load_network(weights)
+        exits = chosen_exit(config, weights, network.shape.layers)
+        return cls(network, exits, config.filter_threshold, make_runtime(config.runtime, network))
 
     @property
     def num_layers(self) -> int:
@@ -46,69 +74,102 @@ class LightGlueMatcher:
         """What the weights lack, in words; "" when they are complete."""
         return what_is_missing(self._network.shape)
 
+    @property
+    def runtime(self) -> str:
+        """Which runtime does the arithmetic."""
+        return self._runtime.name
+
+    @property
+    def exit_note(self) -> str:
+        """Which exit rule is used, and why not the one asked for."""
+        return self._exits.note
+
+    def with_exits(self, exits: ExitPolicy | ExitChoice) -> LightGlueMatcher:
+        """A matcher of the same network with another exit rule: full depth for an audit, or what the audit chose."""
+        return LightGlueMatcher(self._network, exits, self._filter_threshold, self._runtime)
+
     def match(self, a: MatchView, b: MatchView, *, max_layers: int = 0) -> Matches:
         """Correspondences of two views; at most ``max_layers`` layers are run (0: as configured).
 
         Where the weights have no assignment head after that layer, the next layer that has one ends the matching.
         Raises WeightsError when the descriptors have another length than the network's.
         """
-        if not len(a.xy) or not len(b.xy):
-            return Matches.none()
-        self._check_length(a, b)
+        return self.match_many([(a, b)], max_layers=max_layers)[0]
+
+    def match_many(self, pairs: Sequence[tuple[MatchView, MatchView]], *, max_layers: int = 0) -> list[Matches]:
+        """The matches of every pair, bit for bit those of ``match``: each leaves and is pruned by itself.
+
+        The layers take all pairs that are still on their way together. Raises WeightsError as ``match`` does.
+        """
+        for pair in pairs:
+            self._check_length(*pair)
+        found = [Matches.none()] * len(pairs)
         with torch.inference_mode():
-            return self._match(a, b, self._last_layer(max_layers))
+            running = self._begun(pairs, max_layers)
+            for layer in range(self.num_layers):
+                states = self._runtime.layer(layer, [m.state for m in running.values()]) if running else []
+                for i, state in zip(list(running), states, strict=True):
+                    step = self._after(layer, replace(running[i], state=state))
+                    if isinstance(step, Matches):
+                        found[i] = step
+                        del running[i]
+                    else:
+                        running[i] = step
+        return found
 
-    def _match(self, a: MatchView, b: MatchView, last: int) -> Matches:
-        x, encoding = self._network.begin(*tokens(a, b))
-        split, total = len(a.xy), x.shape[1]
-        index = torch.arange(total)
-        for layer, block in enumerate(self._network.transformers):
-            x = block(x, encoding, split)
-            if layer == last:
-                break
-            confidence = self._confidence(x, layer)
-            if confidence is not None and layer in self._ends_at and is_sure(confidence, layer, total, self._policy):
-                break
-            keep = self._keep(x, confidence, layer)
-            if keep is None:
-                continue
-            x, encoding, index, split = x[:, keep], encoding[:, :, :, keep], index[keep], int((keep < split).sum())
-            if split in (0, len(index)):
-                return replace(Matches.none(layer + 1), pruned=1.0 - len(index) / total)
-        return self._assigned(x, index, split, len(a.xy), layer, total)
+    def _begun(self, pairs: Sequence[tuple[MatchView, MatchView]], max_layers: int) -> dict[int, Matching]:
+        """The pairs that have points on both sides, by position."""
+        chosen = {i: pair for i, pair in enumerate(pairs) if len(pair[0].xy) and len(pair[1].xy)}
+        states = self._runtime.begin(list(chosen.values()))
+        running = {}
+        for (i, (a, b)), state in zip(chosen.items(), states, strict=True):
+            m, n = len(a.xy), len(b.xy)
+            policy = self._exits.for_points((m + n) / 2)
+            last = self._last_layer(max_layers, policy)
+            running[i] = Matching(state, np.arange(m), np.arange(n), m + n, policy, last)
+        return running
 
-    def _confidence(self, x: Tensor, layer: int) -> Tensor | None:
-        if layer not in self._knows_at or not (self._policy.may_exit or self._policy.may_prune):
+    def _after(self, layer: int, matching: Matching) -> Matches | Matching:
+        """What becomes of a pair after a layer: its matches, or the pair without the points that leave."""
+        policy = matching.policy
+        if layer == matching.last:
+            return self._assigned(layer, matching)
+        confidence = self._confidence(layer, matching)
+        may_end = layer in self._ends_at
+        if may_end and confidence is not None and is_sure(confidence, layer, matching.total, policy):
+            return self._assigned(layer, matching)
+        if not may_end or not policy.may_prune:
+            return matching
+        stays = staying(self._runtime.matchable(layer, matching.state), confidence, layer, policy).numpy()
+        if stays.all():
+            return matching
+        return self._pruned(layer, matching, stays)
+
+    def _confidence(self, layer: int, matching: Matching) -> Tensor | None:
+        if layer not in self._knows_at or not (matching.policy.may_exit or matching.policy.may_prune):
             return None
-        return self._network.confidence(layer)(x)[0]
+        return self._runtime.confidence(layer, matching.state)
 
-    def _keep(self, x: Tensor, confidence: Tensor | None, layer: int) -> Tensor | None:
-        """(K,) ascending positions of the points that stay, None when all do."""
-        if not self._policy.may_prune or layer not in self._ends_at:
-            return None
-        matchable = self._network.head(layer).matchable(x)[0]
-        stays = staying(matchable, confidence, layer, self._policy)
-        return None if bool(stays.all()) else stays.nonzero()[:, 0]
+    def _pruned(self, layer: int, matching: Matching, stays: Bool) -> Matches | Matching:
+        a, b = (np.flatnonzero(side) for side in np.split(stays, [len(matching.of_a)]))
+        left = replace(matching, of_a=matching.of_a[a], of_b=matching.of_b[b])
+        if not len(a) or not len(b):
+            return replace(Matches.none(layer + 1), pruned=left.pruned)
+        return replace(left, state=self._runtime.kept(matching.state, a, b))
 
-    def _assigned(self, x: Tensor, index: Tensor, split: int, count_a: int, layer: int, total: int) -> Matches:
-        log_p, _ = self._network.head(layer)(x, split)
-        a, b, confidence = mutual_best(log_p[0], self._filter_threshold)
-        return Matches(
-            index[a].numpy(),
-            index[split + b].numpy() - count_a,
-            confidence.numpy(),
-            exit_layer=layer + 1,
-            pruned=1.0 - len(index) / total,
-        )
+    def _assigned(self, layer: int, matching: Matching) -> Matches:
+        log_p = self._runtime.log_p(layer, matching.state)
+        a, b, confidence = (values.numpy() for values in mutual_best(log_p, self._filter_threshold))
+        return Matches(matching.of_a[a], matching.of_b[b], confidence, layer + 1, matching.pruned)
 
-    def _last_layer(self, max_layers: int) -> int:
-        cap = min(max_layers or self._policy.max_layers, self._policy.max_layers) - 1
+    def _last_layer(self, max_layers: int, policy: ExitPolicy) -> int:
+        cap = min(max_layers or policy.max_layers, policy.max_layers) - 1
         return min((i for i in self._ends_at if i >= cap), default=max(self._ends_at))
 
     def _check_length(self, a: MatchView, b: MatchView) -> None:
         expected = self._network.shape.input_dim
         for view in (a, b):
-            if view.descriptors.shape[1] != expected:
+            if len(view.xy) and view.descriptors.shape[1] != expected:
                 raise WeightsError(
                     f"matcher weights: made for descriptors of length {expected}, got {view.descriptors.shape[1]}; "
                     "set matcher.weights to a file that belongs to the features"
@@ -116,16 +177,13 @@ class LightGlueMatcher:
 
 
 def mutual_best(log_p: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows (K,), ascending, and columns (K,) that prefer each other, with probabilities above ``threshold``."""
-    best_b, best_a = log_p.max(1), log_p.max(0).indices
-    a = torch.arange(log_p.shape[0])
-    probability = best_b.values.exp()
-    kept = (best_a[best_b.indices] == a) & (probability > threshold)
-    return a[kept], best_b.indices[kept], probability[kept]
+    """Rows (K,), ascending, and columns (K,) that prefer each other, with probabilities above ``threshold``.
 
-
-def tokens(a: MatchView, b: MatchView) -> tuple[Tensor, Tensor]:
-    """Normalised positions (1, M + N, 2) and descriptors (1, M + N, D) of both views."""
-    xy = [normalized(torch.tensor(v.xy), torch.tensor(v.image_size, dtype=torch.float32)) for v in (a, b)]
-    descriptors = np.concatenate([a.descriptors, b.descriptors])
-    return torch.cat(xy)[None], torch.from_numpy(descriptors)[None]
+    Among equals the first row and the first column win.
+    """
+    values = log_p.numpy()
+    best_b = values.argmax(1)
+    best = values[np.arange(len(best_b)), best_b]
+    kept = np.flatnonzero((best == values.max(0)[best_b]) & (np.exp(best) > threshold))
+    kept = np.sort(kept[np.unique(best_b[kept], return_index=True)[1]])
+    return torch.from_numpy(kept), torch.from_numpy(best_b[kept]), torch.from_numpy(np.exp(best[kept]))

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from torch import Tensor
+
+from slam.config import MatcherConfig
+from slam.errors import ConfigError
+from slam.matching.calibration import ExitStep, exit_file, read_exit_table
+
+NEVER = 1.0  # a threshold above it is out of reach: no exit after that layer
+EXITS = ("calibrated", "published", "off")
 
 
 @dataclass(frozen=True)
@@ -16,12 +24,47 @@ class ExitPolicy:
     width_confidence: float  # a point leaves when its chance of having no partner is at least this
     thresholds: tuple[float, ...]  # lambda_l: confidence from which a point counts as confident after layer l
     max_layers: int  # layers run at most
+    leaving: tuple[float, ...] | None = None  # confidence above which a point may leave; None for thresholds
 
     @staticmethod
     def published(depth_confidence: float, width_confidence: float, layers: int, max_layers: int = 0) -> ExitPolicy:
         """The policy with the published thresholds; ``max_layers`` 0 is no cap."""
-        thresholds = tuple(published_threshold(layer, layers) for layer in range(layers))
-        return ExitPolicy(depth_confidence, width_confidence, thresholds, min(max_layers or layers, layers))
+        return ExitPolicy(depth_confidence, width_confidence, published_thresholds(layers), _cap(max_layers, layers))
+
+    @staticmethod
+    def off(layers: int, max_layers: int = 0) -> ExitPolicy:
+        """The whole network on all points."""
+        return ExitPolicy.published(-1.0, -1.0, layers, max_layers)
+
+    @staticmethod
+    def calibrated(path: Path, eps: float, points: float, weights: Path | None = None) -> ExitPolicy:
+        """The fastest policy of an exit file whose risk is certified to be at most ``eps`` at about ``points`` points.
+
+        points: per image; the nearest keypoint count of the file is taken. weights: the weights file, by default the
+        one that ``path`` is named after. Raises WeightsError when the file is damaged or made for other weights.
+        """
+        table = read_exit_table(path, weights or path.with_name(path.name.removesuffix(".exit.toml")))
+        return ExitPolicy.of_step(table.path_for(points).at(eps), table.layers)
+
+    @staticmethod
+    def of_step(step: ExitStep, layers: int, max_layers: int = 0) -> ExitPolicy:
+        """The policy of one step of a calibrated path; points leave by the published thresholds."""
+        return ExitPolicy(
+            step.depth_confidence,
+            step.width_confidence,
+            (*step.thresholds, NEVER),
+            _cap(max_layers, layers),
+            published_thresholds(layers),
+        )
+
+    @property
+    def note(self) -> str:
+        """For people: an ExitChoice says more."""
+        return "exit by a fixed rule" if self.may_exit else "no exit"
+
+    def for_points(self, points: float) -> ExitPolicy:
+        """This policy, whatever the number of points; see ExitChoice."""
+        return self
 
     @property
     def may_exit(self) -> bool:
@@ -32,9 +75,56 @@ class ExitPolicy:
         return 0 < self.width_confidence < 1
 
 
+@dataclass(frozen=True)
+class ExitChoice:
+    """The policies of a matcher, by keypoint count, and where they come from."""
+
+    policies: tuple[tuple[int, ExitPolicy], ...]  # (points per image, policy)
+    note: str  # for people: what is used, and why not what was asked for
+
+    def for_points(self, points: float) -> ExitPolicy:
+        """The policy whose keypoint count is nearest, the larger one of two; points: per image, the mean of both."""
+        return min(self.policies, key=lambda each: (abs(each[0] - points), -each[0]))[1]
+
+
+def chosen_exit(config: MatcherConfig, weights: Path, layers: int) -> ExitChoice:
+    """The policies that ``config.exit`` asks for; the published one when no calibration lies beside the weights.
+
+    A ``depth_confidence`` or ``width_confidence`` of -1 forbids exit or pruning whatever the rule.
+    Raises ConfigError for an unknown ``exit`` or a level outside of (0, 1), WeightsError for a wrong exit file.
+    """
+    if config.exit not in EXITS:
+        raise ConfigError(f"matcher.exit: must be one of {', '.join(EXITS)}, got '{config.exit}'")
+    if not 0.0 < config.exit_eps < 1.0:
+        raise ConfigError(f"matcher.exit_eps: must lie between 0 and 1, got {config.exit_eps}")
+    if config.exit == "off":
+        return ExitChoice(((0, ExitPolicy.off(layers, config.max_layers)),), "exit off: all layers, all points")
+    file = exit_file(weights)
+    if config.exit == "calibrated" and file.is_file():
+        return _calibrated_choice(config, weights, layers)
+    policy = ExitPolicy.published(config.depth_confidence, config.width_confidence, layers, config.max_layers)
+    note = "exit by the published rule"
+    if config.exit == "calibrated":
+        note += f": no {file.name} beside the weights; 'slam calibrate-exit' makes it"
+    return ExitChoice(((0, policy),), note)
+
+
 def published_threshold(layer: int, layers: int) -> float:
     """lambda_l of layer l = 0, 1, ...: strict at first, 0.8 in the end (LightGlue, appendix)."""
     return min(max(0.8 + 0.1 * math.exp(-4.0 * layer / layers), 0.0), 1.0)
+
+
+def published_thresholds(layers: int) -> tuple[float, ...]:
+    """lambda_l of all layers."""
+    return tuple(published_threshold(layer, layers) for layer in range(layers))
+
+
+def unsure_allowed(points: int, depth_confidence: float) -> int:
+    """How many of ``points`` may be unsure for the matching to end; -1 when none may, not even none."""
+    unsure = int((1.0 - depth_confidence) * points) + 1
+    while unsure >= 0 and not 1.0 - unsure / points > depth_confidence:
+        unsure -= 1
+    return unsure
 
 
 def is_sure(confidence: Tensor, layer: int, points: int, policy: ExitPolicy) -> bool:
@@ -42,7 +132,7 @@ def is_sure(confidence: Tensor, layer: int, points: int, policy: ExitPolicy) -> 
 
     confidence: (T,) of the points that are left, in [0, 1].
     """
-    if not policy.may_exit:
+    if not policy.may_exit or policy.thresholds[layer] > NEVER:
         return False
     unsure = int((confidence < policy.thresholds[layer]).sum())
     return 1.0 - unsure / points > policy.depth_confidence
@@ -56,4 +146,32 @@ def staying(matchable: Tensor, confidence: Tensor | None, layer: int, policy: Ex
     stays = matchable > 1.0 - policy.width_confidence
     if confidence is None:
         return stays
-    return stays | (confidence <= policy.thresholds[layer])
+    thresholds = policy.thresholds if policy.leaving is None else policy.leaving
+    return stays | (confidence <= thresholds[layer])
+
+
+def _calibrated_choice(config: MatcherConfig, weights: Path, layers: int) -> ExitChoice:
+    table = read_exit_table(exit_file(weights), weights)
+    steps = [(path.points, path.index_at(config.exit_eps), path) for path in table.paths]
+    policies = tuple(
+        (n, _allowed(ExitPolicy.of_step(p.steps[i], layers, config.max_layers), config)) for n, i, p in steps
+    )
+    note = f"exit calibrated: risk at most {config.exit_eps:g} with confidence {1 - table.delta:g}"
+    full = [str(points) for points, index, _ in steps if not index]
+    if full:
+        note += f"; full depth at {', '.join(full)} keypoints, nothing faster is certified"
+    if config.filter_threshold != table.filter_threshold:
+        note += (
+            f"; not for filter_threshold {config.filter_threshold:g}, it was calibrated at {table.filter_threshold:g}"
+        )
+    return ExitChoice(policies, note)
+
+
+def _allowed(policy: ExitPolicy, config: MatcherConfig) -> ExitPolicy:
+    depth = policy.depth_confidence if config.depth_confidence > 0 else -1.0
+    width = policy.width_confidence if config.width_confidence > 0 else -1.0
+    return replace(policy, depth_confidence=depth, width_confidence=width)
+
+
+def _cap(max_layers: int, layers: int) -> int:
+    return min(max_layers or layers, layers)

@@ -1,5 +1,6 @@
 """LightGlue's network (Lindenberger et al., ICCV 2023): the layers and heads, named so that official checkpoints load.
 
+Ours may have lean layers instead, and a motion prior.
 The tokens of both images travel in one tensor, those of image a first; ``split`` is their number. Attention looks at
 either side alone, everything else treats all tokens alike.
 """
@@ -13,6 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from slam.matching.attention import FourierEncoding, Prior, Split, attended_at_home, attended_both_ways, rotated
+from slam.matching.lean import LeanLayer
+from slam.matching.prior import MotionPrior, weighted
+
+KINDS = ("lightglue", "lean")
+
 
 @dataclass(frozen=True)
 class NetworkShape:
@@ -24,6 +31,13 @@ class NetworkShape:
     input_dim: int = 128
     heads_at: tuple[int, ...] | None = None  # layers with an assignment head, None for all
     confidence_at: tuple[int, ...] | None = None  # layers with a confidence classifier, None for all but the last
+    kind: str = "lightglue"  # of the layers: "lightglue" as published, or "lean" with one head
+    prior: bool = False  # whether predictions of positions can be used
+
+    @property
+    def head_dim(self) -> int:
+        """Width of a head's queries and keys."""
+        return self.width // (2 if self.kind == "lean" else self.heads)
 
     @property
     def assignment_layers(self) -> tuple[int, ...]:
@@ -38,46 +52,6 @@ def normalized(xy: Tensor, image_size: Tensor) -> Tensor:
     """Pixels (..., N, 2) to the units the network expects: the long side of image_size (..., 2) spans [-1, 1]."""
     size = image_size.unsqueeze(-2)
     return (xy - size / 2) / (size.amax(-1, keepdim=True) / 2)
-
-
-class FourierEncoding(nn.Module):
-    """Learnable rotary frequencies (eq. 6 to 8), computed once per image and shared by all layers and heads."""
-
-    def __init__(self, head_dim: int) -> None:
-        super().__init__()
-        self.Wr = nn.Linear(2, head_dim // 2, bias=False)
-
-    def forward(self, xy: Tensor) -> Tensor:
-        """(2, B, 1, T, head_dim) cosines and sines of normalised positions (B, T, 2)."""
-        angle = self.Wr(xy)
-        return torch.stack([angle.cos(), angle.sin()]).repeat_interleave(2, dim=-1).unsqueeze(-3)
-
-
-def rotated(x: Tensor, encoding: Tensor) -> Tensor:
-    """x (B, H, T, D) with every adjacent pair of channels turned by its angle."""
-    quarter_turn = torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).flatten(-2)
-    return x * encoding[0] + quarter_turn * encoding[1]
-
-
-def attended(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention (B, H, T, D). Spelt out in training, because on a CPU the fused one's backward is slower."""
-    if not q.requires_grad:
-        return F.scaled_dot_product_attention(q, k, v)
-    scale = q.shape[-1] ** -0.25
-    return ((q * scale) @ (k * scale).transpose(-1, -2)).softmax(-1) @ v
-
-
-def attended_both_ways(qk: Tensor, v: Tensor, split: int) -> tuple[Tensor, Tensor]:
-    """What a hears from b and b from a: one similarity, softmaxed along either axis (section 3.1).
-
-    Without gradients the fused kernel computes it twice: it never stores it, which is faster from 512 points on.
-    """
-    qk_a, qk_b, v_a, v_b = qk[:, :, :split], qk[:, :, split:], v[:, :, :split], v[:, :, split:]
-    if not qk.requires_grad:
-        return attended(qk_a, qk_b, v_b), attended(qk_b, qk_a, v_a)
-    scale = qk.shape[-1] ** -0.25
-    similarity = (qk_a * scale) @ (qk_b * scale).transpose(-1, -2)
-    return similarity.softmax(-1) @ v_b, similarity.transpose(-1, -2).softmax(-1) @ v_a
 
 
 def feed_forward(width: int) -> nn.Sequential:
@@ -97,32 +71,30 @@ class SelfBlock(nn.Module):
         self.out_proj = nn.Linear(width, width)
         self.ffn = feed_forward(width)
 
-    def forward(self, x: Tensor, encoding: Tensor, split: int) -> Tensor:
+    def forward(self, x: Tensor, encoding: Tensor, split: Split) -> Tensor:
         qkv = self.Wqkv(x).unflatten(-1, (self.heads, -1, 3)).permute(4, 0, 2, 1, 3)
         q, k, v = rotated(qkv[0], encoding), rotated(qkv[1], encoding), qkv[2].contiguous()
-        sides = [
-            attended(q[:, :, side].to(v.dtype), k[:, :, side].to(v.dtype), v[:, :, side])
-            for side in (slice(None, split), slice(split, None))
-        ]
-        message = self.out_proj(torch.cat(sides, dim=2).transpose(1, 2).flatten(-2))
+        message = attended_at_home(q.to(v.dtype), k.to(v.dtype), v, split)
+        message = self.out_proj(message.transpose(1, 2).flatten(-2))
         return x + self.ffn(torch.cat([x, message], -1))
 
 
 class CrossBlock(nn.Module):
-    """Every point looks at the points of the other image, by content alone."""
+    """Every point looks at the points of the other image, by content and by the motion prior if there is one."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, prior: bool = False) -> None:
         super().__init__()
         self.heads = heads
         self.to_qk = nn.Linear(width, width)
         self.to_v = nn.Linear(width, width)
         self.to_out = nn.Linear(width, width)
         self.ffn = feed_forward(width)
+        self.prior_gain = nn.Parameter(torch.ones(())) if prior else None
 
-    def forward(self, x: Tensor, split: int) -> Tensor:
+    def forward(self, x: Tensor, split: Split, log_prior: Prior = None) -> Tensor:
         qk = self.to_qk(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         v = self.to_v(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        message = torch.cat(attended_both_ways(qk, v, split), dim=2)
+        message = attended_both_ways(qk, v, split, weighted(log_prior, self.prior_gain))
         message = self.to_out(message.transpose(1, 2).flatten(-2))
         return x + self.ffn(torch.cat([x, message], -1))
 
@@ -130,13 +102,14 @@ class CrossBlock(nn.Module):
 class Layer(nn.Module):
     """Look around at home, then across."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, prior: bool = False) -> None:
         super().__init__()
         self.self_attn = SelfBlock(width, heads)
-        self.cross_attn = CrossBlock(width, heads)
+        self.cross_attn = CrossBlock(width, heads, prior)
 
-    def forward(self, x: Tensor, encoding: Tensor, split: int) -> Tensor:
-        return self.cross_attn(self.self_attn(x, encoding, split), split)
+    def forward(self, x: Tensor, encoding: Tensor, split: Split, log_prior: Prior = None) -> Tensor:
+        """New states (B, M + N, width); ``log_prior`` (B, M, N) as MotionPrior gives it."""
+        return self.cross_attn(self.self_attn(x, encoding, split), split, log_prior)
 
 
 class TokenConfidence(nn.Module):
@@ -158,23 +131,35 @@ class TokenConfidence(nn.Module):
 class Assignment(nn.Module):
     """Similarity and matchability of one layer's states, and the soft assignment they make (eq. 9 to 11)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, prior: bool = False) -> None:
         super().__init__()
         self.matchability = nn.Linear(width, 1)
         self.final_proj = nn.Linear(width, width)
+        self.prior_gain = nn.Parameter(torch.ones(())) if prior else None
 
-    def forward(self, x: Tensor, split: int) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, split: int, log_prior: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """log P (B, M, N) of every pair, and the matchability logits (B, M + N)."""
-        logits = self.matchability(x).squeeze(-1)
+        s, logits = self.similarity(x, split, log_prior), self.logits(x)
+        certainty = F.logsigmoid(logits)
+        of_a = certainty[:, :split, None] - s.logsumexp(2, keepdim=True)
+        of_b = certainty[:, None, split:] - s.logsumexp(1, keepdim=True)
+        return torch.add(of_a, s, alpha=2) + of_b, logits
+
+    def similarity(self, x: Tensor, split: int, log_prior: Tensor | None = None) -> Tensor:
+        """(B, M, N) of every pair, the motion prior included."""
         m = self.final_proj(x) * x.shape[-1] ** -0.25
         similarity = m[:, :split] @ m[:, split:].transpose(-1, -2)
-        certainty = F.logsigmoid(logits)
-        log_p = similarity.log_softmax(2) + similarity.transpose(1, 2).log_softmax(2).transpose(1, 2)
-        return log_p + certainty[:, :split, None] + certainty[:, None, split:], logits
+        if log_prior is None or self.prior_gain is None:
+            return similarity
+        return similarity + self.prior_gain * log_prior
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(B, T) matchability before the sigmoid."""
+        return self.matchability(x).squeeze(-1)
 
     def matchable(self, x: Tensor) -> Tensor:
         """(B, T) probability that a point has a partner at all."""
-        return self.matchability(x).squeeze(-1).sigmoid()
+        return self.logits(x).sigmoid()
 
 
 class LightGlue(nn.Module):
@@ -182,13 +167,14 @@ class LightGlue(nn.Module):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
-        width = shape.width
+        width, keeps_width = shape.width, shape.input_dim == shape.width and shape.kind == "lightglue"
         self.shape = shape
-        self.input_proj = nn.Identity() if shape.input_dim == width else nn.Linear(shape.input_dim, width)
-        self.posenc = FourierEncoding(width // shape.heads)
-        self.transformers = nn.ModuleList([Layer(width, shape.heads) for _ in range(shape.layers)])
-        self.log_assignment = nn.ModuleDict({str(i): Assignment(width) for i in shape.assignment_layers})
+        self.input_proj = nn.Identity() if keeps_width else nn.Linear(shape.input_dim, width)
+        self.posenc = FourierEncoding(shape.head_dim)
+        self.transformers = nn.ModuleList([make_layer(shape) for _ in range(shape.layers)])
+        self.log_assignment = nn.ModuleDict({str(i): Assignment(width, shape.prior) for i in shape.assignment_layers})
         self.token_confidence = nn.ModuleDict({str(i): TokenConfidence(width) for i in shape.confidence_layers})
+        self.prior = MotionPrior() if shape.prior else None
 
     def head(self, layer: int) -> Assignment:
         """The assignment head of a layer in ``shape.assignment_layers``."""
@@ -202,11 +188,25 @@ class LightGlue(nn.Module):
         """First states (B, T, width) and encoding of normalised positions (B, T, 2), descriptors (B, T, input_dim)."""
         return self.input_proj(descriptors), self.posenc(xy)
 
-    def states(self, xy: Tensor, descriptors: Tensor, split: int) -> list[Tensor]:
+    def log_prior(self, xy: Tensor, sigma: Tensor | None, split: int) -> Tensor | None:
+        """(B, M, N) what predictions say, for layers and heads; None where there are none or the network knows none.
+
+        xy: (B, M + N, 2) normalised; sigma: (B, M) normalised (see ``normalized_sigma``), infinite for no prediction.
+        """
+        return None if sigma is None or self.prior is None else self.prior(xy, sigma, split)
+
+    def states(self, xy: Tensor, descriptors: Tensor, split: int, log_prior: Tensor | None = None) -> list[Tensor]:
         """The states (B, T, width) after every layer: what training looks at."""
         x, encoding = self.begin(xy, descriptors)
         states = []
         for layer in self.transformers:
-            x = layer(x, encoding, split)
+            x = layer(x, encoding, split, log_prior)
             states.append(x)
         return states
+
+
+def make_layer(shape: NetworkShape) -> nn.Module:
+    """One layer of the kind that the shape names."""
+    if shape.kind == "lean":
+        return LeanLayer(shape.width, shape.prior)
+    return Layer(shape.width, shape.heads, shape.prior)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from slam.config import MatcherConfig
@@ -36,6 +38,10 @@ class NearestMatcher:
         ratio = distance_ratio(similarity[index_a])
         kept = ratio <= self._ratio
         return Matches(index_a[kept], best_b[index_a[kept]], (1.0 - ratio[kept]).astype(np.float32))
+
+    def match_many(self, pairs: Sequence[tuple[MatchView, MatchView]], *, max_layers: int = 0) -> list[Matches]:
+        """The answers of ``match`` for every pair."""
+        return [self.match(a, b) for a, b in pairs]
 
 
 def distance_ratio(similarity: Float32) -> Float32:

@@ -40,7 +40,7 @@ def save_weights(path: Path, network: LightGlue, meta: dict[str, Any], half: boo
     """Write state, sizes and ``meta`` (plain values), with the file's sha256 beside it; ``half`` stores float16."""
     shape = network.shape
     state = {name: value.half() if half else value for name, value in network.state_dict().items()}
-    config = {"width": shape.width, "heads": shape.heads, "layers": shape.layers, "input_dim": shape.input_dim}
+    config = {name: getattr(shape, name) for name in ("kind", "width", "heads", "layers", "input_dim", "prior")}
     unfinished = path.with_suffix(".part")
     torch.save({"state_dict": state, "config": config, "meta": meta}, unfinished)
     digest = hashlib.sha256(unfinished.read_bytes()).hexdigest()
@@ -65,15 +65,20 @@ def shape_of(state: dict[str, Tensor], path: Path) -> NetworkShape:
         raise WeightsError(
             f"weights {path}: need the scale and angle of keypoints, which we do not use; use other weights"
         )
-    width = state["transformers.0.self_attn.out_proj.weight"].shape[0]
-    projection = state.get("input_proj.weight")
+    kind = "lean" if "transformers.0.self_attn.qkv.weight" in state else "lightglue"
+    last = state.get(f"transformers.0.self_attn.ffn.{2 if kind == 'lean' else 3}.weight")
+    if last is None:
+        raise WeightsError(f"weights {path}: do not make a LightGlue network (no feed-forward part); use another file")
+    width, projection = last.shape[0], state.get("input_proj.weight")
     return NetworkShape(
         width=width,
-        heads=width // (2 * half_dim),
+        heads=1 if kind == "lean" else width // (2 * half_dim),
         layers=len(layers),
         input_dim=width if projection is None else projection.shape[1],
         heads_at=heads_at,
         confidence_at=_numbers(state, "token_confidence"),
+        kind=kind,
+        prior="prior.logit" in state,
     )
 
 

@@ -2,12 +2,9 @@
 
 import cv2
 import pytest
-from learning_pictures import textured
+from learning_pictures import FEATURES, textured
 
-from slam.config import FeatureConfig
 from slam.learning.cache import build_shard
-
-FEATURES = FeatureConfig(name="sift", max_keypoints=160)
 
 
 @pytest.fixture(scope="session")

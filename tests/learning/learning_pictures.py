@@ -3,6 +3,10 @@
 import cv2
 import numpy as np
 
+from slam.config import FeatureConfig
+
+FEATURES = FeatureConfig(name="sift", max_keypoints=160)
+
 
 def textured(seed, size=(300, 220)):
     """(H, W) uint8: soft light and boxes of all sizes."""

@@ -6,6 +6,7 @@ import pytest
 from learning_pictures import textured
 from scipy.spatial.transform import Rotation
 
+from slam.config import FeatureConfig
 from slam.errors import SourceError
 from slam.features.sift import SiftExtractor
 from slam.geometry import transform
@@ -18,6 +19,7 @@ from slam.matching.nearest import NearestMatcher
 from slam.sources import open_source
 from slam.trajectory import Trajectory, write_tum
 
+SIFT = FeatureConfig(name="sift", max_keypoints=512)
 RIG = """
 [left]
 width = 300
@@ -66,7 +68,7 @@ def recording(tmp_path_factory):
 
 
 def test_true_matches_of_a_recording_look_alike(recording, tmp_path):
-    pair = RecordingPairs(recording, "sift", tmp_path).between(0, 2)
+    pair = RecordingPairs(recording, SIFT, tmp_path).between(0, 2)
     assert overlap(pair) > 0.5
     batch, _ = to_tensors(stacked([pair], np.random.default_rng(0), 999, 999))
     truth = ground_truth(batch)
@@ -75,23 +77,33 @@ def test_true_matches_of_a_recording_look_alike(recording, tmp_path):
 
 
 def test_features_of_a_recording_are_kept_on_disk(recording, tmp_path):
-    first = RecordingPairs(recording, "sift", tmp_path)
+    first = RecordingPairs(recording, SIFT, tmp_path)
     files = list(tmp_path.glob("*.npy"))
-    again = RecordingPairs(recording, "sift", tmp_path)
+    again = RecordingPairs(recording, SIFT, tmp_path)
     assert len(files) == 1 and len(again) == len(first) == 4
     assert np.array_equal(again.between(0, 1).xy_a, first.between(0, 1).xy_a)
 
 
 def test_recordings_take_part_in_the_mixture(recording, shards):
-    batch, split = Mixture(shards, (recording,), "sift", 8).batch(np.random.default_rng(0))
+    batch, split = Mixture(shards, (recording,), SIFT, 8).batch(np.random.default_rng(0))
     assert len(batch["xy"]) >= 2 and 0 < split < batch["xy"].shape[1]
+
+
+def test_frames_without_overlap_are_drawn_when_there_are_any(recording, tmp_path):
+    frames, rng = RecordingPairs(recording, SIFT, tmp_path), np.random.default_rng(0)
+    assert overlap(frames.apart(rng)) > 0.5  # all four frames see the same wall
+    frames._rows = frames._rows.copy()
+    behind = transform(Rotation.from_euler("y", 180, degrees=True).as_matrix(), np.zeros(3))
+    frames._rows["T_world_cam"][2:] = frames._rows["T_world_cam"][2:] @ behind
+    apart = [overlap(frames.apart(rng)) for _ in range(10)]
+    assert apart == [0.0] * 10
 
 
 def test_a_recording_without_poses_is_one_clear_error(recording, tmp_path):
     for name in ("rgb", "depth", "rgb.txt", "depth.txt", "rig.toml"):
         (tmp_path / name).symlink_to(recording / name)
     with pytest.raises(SourceError, match="ground truth"):
-        RecordingPairs(tmp_path, "sift", tmp_path / "cache")
+        RecordingPairs(tmp_path, SIFT, tmp_path / "cache")
 
 
 def test_depth_at_an_edge_or_a_hole_is_unknown():

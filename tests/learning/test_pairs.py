@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from learning_pictures import FEATURES
 
-from slam.learning.losses import answers, assignment_loss, ground_truth
+from slam.learning.losses import LayerAnswer, agreement_loss, answers, assignment_loss, ground_truth
 from slam.learning.mixture import Mixture, to_tensors
-from slam.learning.pairs import FAR_AWAY_PX, Pair, SceneShards, stacked, virtual
+from slam.learning.pairs import FAR_AWAY_PX, Pair, SceneShards, stacked
+from slam.learning.virtual import virtual
 from slam.matching.lightglue import Assignment
 
 
@@ -77,7 +79,9 @@ def test_a_batch_is_as_small_as_its_poorest_pair(shards):
     rich, poor = data.pair(rng), data.pair(rng)
     poor = Pair(
         **{
-            n: getattr(poor, n)[:30] if n in {"xy_a", "descriptors_a", "a_in_b", "truth_a"} else getattr(poor, n)
+            n: getattr(poor, n)[:30]
+            if n in {"xy_a", "descriptors_a", "a_in_b", "truth_a", "sigma_a"}
+            else getattr(poor, n)
             for n in Pair.__dataclass_fields__
         }
     )
@@ -87,7 +91,7 @@ def test_a_batch_is_as_small_as_its_poorest_pair(shards):
 
 
 def test_the_mixture_draws_the_same_batch_from_the_same_seed(shards):
-    first, again = (Mixture(shards, (), "sift", 4).batch(np.random.default_rng(5))[0] for _ in range(2))
+    first, again = (Mixture(shards, (), FEATURES, 4).batch(np.random.default_rng(5))[0] for _ in range(2))
     assert torch.equal(first["xy"], again["xy"]) and torch.equal(first["descriptors"], again["descriptors"])
 
 
@@ -98,7 +102,7 @@ def test_the_loss_is_the_mean_log_likelihood_of_the_network_s_own_assignment():
         [[10, 10], [FAR_AWAY_PX] * 2], [[10, 10], [FAR_AWAY_PX] * 2], [[10, 10], [60, 60]], [[10, 10], [90, 20]]
     )
     log_p, logits = head(x, 2)
-    positive, negative = assignment_loss(head, x, 2, truth)
+    positive, negative = assignment_loss(LayerAnswer.of(head, x, 2), truth)
     assert float(positive.detach()) == pytest.approx(-float(log_p[0, 0, 0].detach()), abs=1e-5)
     expected = -torch.log(1 - logits.sigmoid())[0, [1, 3]].mean()
     assert float(negative.detach()) == pytest.approx(float(expected.detach()), abs=1e-5)
@@ -113,3 +117,14 @@ def test_an_answer_is_nobody_when_the_dustbin_is_likelier():
         assert answers(head, x, 2).tolist() == [[0, 1, 0, 1]]
         head.matchability.bias.fill_(-8.0)
         assert answers(head, x, 2).tolist() == [[-1, -1, -1, -1]]
+
+
+def test_saying_what_the_last_layer_says_costs_least():
+    torch.manual_seed(0)
+    last = LayerAnswer(3 * torch.randn(2, 5, 6), torch.randn(2, 11))
+    other = LayerAnswer(3 * torch.randn(2, 5, 6), torch.randn(2, 11))
+    said = [agreement_loss(answer, last).item() for answer in (last, other)]
+    similarity = last.similarity.clone().requires_grad_()
+    agreement_loss(LayerAnswer(similarity, last.logits), last).backward()
+    assert said[0] < said[1]
+    assert similarity.grad.abs().max() < 1e-6

@@ -58,3 +58,17 @@ def test_motion_blur_keeps_the_brightness(angle_rad):
 def test_a_neutral_tone_changes_nothing():
     image = textured(7)
     assert np.abs(toned(image, 1.0, 1.0, 0.0).astype(int) - image).max() <= 1
+
+
+def test_a_repeated_object_appears_at_several_places_and_each_copy_knows_its_own():
+    scene = random_scene([textured(8), textured(9), textured(10)], np.random.default_rng(8), copies=3)
+    assert len(scene) == MAX_PLANES
+    assert all(plane.image is scene[1].image and plane.mask is scene[1].mask for plane in scene[1:])
+    centers = np.stack([(p.pixel_to_world @ (150, 110, 1)) for p in scene[1:]])
+    assert min(np.linalg.norm(centers[i] - centers[j]) for i, j in ((0, 1), (0, 2), (1, 2))) > 0.1
+    view = rendered(scene, K, np.eye(3), np.zeros(3), (300, 220))
+    assert set(np.unique(view.plane)) >= {1, 2, 3}
+
+
+def test_a_scene_without_patches_has_nothing_to_repeat():
+    assert len(random_scene([textured(11)], np.random.default_rng(9), copies=3)) == 1

@@ -1,13 +1,15 @@
 """A whole training, very short: it starts as a nearest-neighbour matcher, resumes, and leaves usable weights."""
 
 import json
+import subprocess
+import sys
 import tarfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from learning_pictures import textured
+from learning_pictures import FEATURES, textured
 
 from slam.config import MatcherConfig
 from slam.errors import ConfigError, SourceError
@@ -21,6 +23,7 @@ from slam.learning.start import fresh_network
 from slam.learning.train import Trainer, TrainOptions, train_matcher
 from slam.matching import make_matcher
 from slam.matching.lightglue import NetworkShape
+from slam.matching.weights import load_network
 from slam.types import MatchView
 
 
@@ -43,6 +46,55 @@ def test_a_short_training_leaves_weights_a_log_and_a_report(options):
     assert len(matcher.match(view, view)) > 50 and matcher.num_layers == 3
 
 
+def test_the_confidence_stage_alone_trains_classifiers_of_existing_weights(options, tmp_path):
+    (tmp_path / "cache").symlink_to(options.out / "cache")
+    given = options.out / "matcher.pt"
+    report = train_matcher(replace(options, out=tmp_path, stage="confidence", weights=given, steps=4))
+    before, after = (load_network(path).state_dict() for path in (given, report.weights))
+    changed = {name for name in before if not torch.allclose(before[name], after[name])}
+    assert changed and all(name.startswith("token_confidence") for name in changed)
+
+
+def test_the_matching_stage_alone_leaves_no_untrained_classifiers(options, tmp_path):
+    (tmp_path / "cache").symlink_to(options.out / "cache")
+    report = train_matcher(replace(options, out=tmp_path, stage="matching", kind="lightglue", steps=2))
+    shape = load_network(report.weights).shape
+    assert shape.confidence_layers == () and shape.kind == "lightglue" and shape.prior
+
+
+def test_a_training_goes_on_from_given_weights(options, tmp_path):
+    (tmp_path / "cache").symlink_to(options.out / "cache")
+    trainer = Trainer(replace(options, out=tmp_path, weights=options.out / "matcher.pt"))
+    given = load_network(options.out / "matcher.pt").state_dict()
+    assert all(torch.equal(value, given[name]) for name, value in trainer._network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stage": "half"}, "unknown stage"),
+        ({"kind": "fat"}, "unknown kind"),
+        ({"width": 30}, "multiple of four"),
+        ({"stage": "confidence"}, "needs weights"),
+    ],
+)
+def test_options_that_make_no_sense_are_one_clear_error(options, change, words):
+    with pytest.raises(ConfigError, match=words):
+        train_matcher(replace(options, **change))
+
+
+def test_two_processes_train_one_network(options, tmp_path):
+    (tmp_path / "cache").symlink_to(options.out / "cache")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "slam", "train", "matcher"]
+    sizes = ["--keypoints", "160", "--scenes", "5", "--width", "32", "--layers", "2", "--batch", "4", "--steps", "3"]
+    done = subprocess.run(
+        [*command, str(options.images), "--out", str(tmp_path), *sizes], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("3 steps") == 1
+    assert load_network(tmp_path / "matcher.pt").shape.layers == 2
+
+
 def test_training_goes_on_where_it_stopped(options):
     trainer = Trainer(replace(options, steps=20, resume=True))
     trainer.run(lambda _: None)
@@ -62,7 +114,7 @@ def test_resuming_nothing_is_one_clear_error(options, tmp_path):
 
 
 def test_a_fresh_network_answers_like_a_nearest_neighbour_search(shards):
-    data = Mixture(shards, (), "sift", 4)
+    data = Mixture(shards, (), FEATURES, 4)
     network = fresh_network(NetworkShape(64, 1, 2, 128), data.scenes.descriptors(16))
     batch, split = data.batch(np.random.default_rng(1))
     nearest = (batch["descriptors_a"] @ batch["descriptors_b"].transpose(1, 2)).argmax(2)
@@ -75,7 +127,7 @@ def test_a_fresh_network_answers_like_a_nearest_neighbour_search(shards):
 
 
 def test_the_confidence_stage_changes_nothing_but_the_classifiers_and_lowers_their_loss(shards):
-    data = Mixture(shards, (), "sift", 4)
+    data = Mixture(shards, (), FEATURES, 4)
     network = fresh_network(NetworkShape(32, 1, 3, 128), data.scenes.descriptors(16))
     before = {name: value.clone() for name, value in network.state_dict().items()}
     batch, split = data.batch(np.random.default_rng(2))

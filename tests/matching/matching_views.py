@@ -24,3 +24,10 @@ def moved(view, noise, seed, shift=(6.0, -4.0)):
     disturbance = noise * rng.normal(size=view.descriptors.shape) / view.descriptors.shape[1] ** 0.5
     xy = (view.xy + np.float32(shift)).astype(np.float32)
     return MatchView(xy[order], unit(np.abs(view.descriptors + disturbance)[order]), SIZE), order
+
+
+def predicted(view, sigma_px):
+    """The view as a prediction that may be ``sigma_px`` off everywhere, or as none."""
+    if sigma_px is None:
+        return view
+    return MatchView(view.xy, view.descriptors, view.image_size, np.full(len(view.xy), sigma_px, np.float32))

@@ -48,6 +48,14 @@ def test_a_single_point_on_either_side_is_no_trouble(matcher):
         assert len(matcher.match(*views)) <= 1
 
 
+def test_many_pairs_give_the_answers_of_one_by_one(matcher):
+    pairs = [(moved(make_view(60, i), 0.3, i)[0], make_view(60, i)) for i in range(3)] + [(NOTHING, NOTHING)]
+    many = matcher.match_many(pairs)
+    for found, expected in zip(many, [matcher.match(*pair) for pair in pairs], strict=True):
+        assert np.array_equal(found.index_b, expected.index_b)
+        assert np.array_equal(found.confidence, expected.confidence)
+
+
 def test_views_that_nobody_may_write_are_matched_without_a_warning(matcher, recwarn):
     a, b = make_view(30, 6), make_view(30, 7)
     for view in (a, b):
