@@ -170,8 +170,10 @@ class Slam:
         if self._is_lost or guess is None:
             with watch("relocalize"):
                 return self._relocalizer.relocalize(observation, self.map)
-        result = self._tracker.track(observation, self.map, guess, self._seen_ids, watch)
+        sigma_px = self._motion.sigma_px
+        result = self._tracker.track(observation, self.map, guess, self._seen_ids, watch, sigma_px)
         if result.T_world_cam is not None:
+            self._motion.judge(result.prediction_error_px)
             return result
         with watch("relocalize"):
             return self._relocalizer.relocalize(observation, self.map)

@@ -64,9 +64,10 @@ def strongest(world: Map, view: LocalView, count: int, camera: Camera) -> LocalV
     return LocalView(view.landmark_ids[chosen], view.xy[chosen])
 
 
-def virtual_view(world: Map, view: LocalView, camera: Camera) -> MatchView:
-    """The predicted picture of the map: its points' projections carry the motion prior."""
-    return MatchView(view.xy.astype(np.float32), world.descriptors[view.landmark_ids], camera.image_size)
+def virtual_view(world: Map, view: LocalView, camera: Camera, sigma_px: float) -> MatchView:
+    """The predicted picture of the map, ``sigma_px`` off or less: the motion prior."""
+    sigmas_px = np.full(len(view), sigma_px, np.float32)
+    return MatchView(view.xy.astype(np.float32), world.descriptors[view.landmark_ids], camera.image_size, sigmas_px)
 
 
 def guided_search(

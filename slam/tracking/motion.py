@@ -1,4 +1,4 @@
-"""Where the camera will be: constant velocity between frames."""
+"""Where the camera will be: constant velocity between frames, and how far off such predictions were lately."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from slam.geometry import invert, transform
 from slam.types import Float64
 
 MAX_GAP_S = 0.5  # after a longer gap the last velocity says nothing
+RECENT = 4  # predictions that tell how good the next one will be
+LEAST_SIGMA_PX, UNKNOWN_SIGMA_PX = 3.0, 30.0
+CAUTION = 1.5  # times the worst of the recent errors
 
 
 class MotionModel:
@@ -19,6 +22,18 @@ class MotionModel:
         self._T_before_last: Float64 = np.eye(4)  # motion of the camera over the last step
         self._stamp_ns = 0
         self._step_s = 0.0
+        self._errors_px: list[float] = []
+
+    @property
+    def sigma_px(self) -> float:
+        """How far from their predicted places the next frame's points may be."""
+        if not self._errors_px or self._step_s <= 0:
+            return UNKNOWN_SIGMA_PX
+        return float(np.clip(CAUTION * max(self._errors_px), LEAST_SIGMA_PX, UNKNOWN_SIGMA_PX))
+
+    def judge(self, error_px: float) -> None:
+        """Learn how far off the last prediction was: the typical shift of the points it placed."""
+        self._errors_px = [*self._errors_px, error_px][-RECENT:]
 
     def predict(self, stamp_ns: int) -> Float64 | None:
         """T_world_cam (4, 4) expected at a time, or None."""
@@ -44,6 +59,7 @@ class MotionModel:
     def forget_velocity(self) -> None:
         """After a loss: stay where we were until two poses say more."""
         self._step_s = 0.0
+        self._errors_px = []
 
 
 def _scaled(T_a_b: Float64, factor: float) -> Float64:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from slam.camera import Rig
 from slam.config import TrackingConfig
-from slam.mapping.map import Map
+from slam.mapping.map import Map, points_in_camera
 from slam.matching import Matcher
 from slam.stopwatch import Stopwatch
 from slam.tracking.local_map import LocalView, guided_search, local_landmarks, strongest, virtual_view, visible
+from slam.tracking.motion import UNKNOWN_SIGMA_PX
 from slam.tracking.pose import (
     PointMeasurements,
     disparity_error_px,
@@ -34,6 +35,7 @@ class TrackResult:
     reason: str
     matches: Matches = field(default_factory=Matches.none)
     inliers: int = 0
+    prediction_error_px: float = np.nan  # typical distance between the points' predicted and found places
 
 
 class Tracker:
@@ -45,18 +47,29 @@ class Tracker:
         self._sigma_disparity_px = sigma_disparity_px
 
     def track(
-        self, observation: Observation, world: Map, T_world_cam_guess: Float64, seen_ids: Int64, watch: Stopwatch
+        self,
+        observation: Observation,
+        world: Map,
+        T_world_cam_guess: Float64,
+        seen_ids: Int64,
+        watch: Stopwatch,
+        sigma_px: float = UNKNOWN_SIGMA_PX,
     ) -> TrackResult:
-        """Locate a frame near a guess. ``seen_ids``, landmarks of the frame before, choose the local map."""
+        """Locate a frame near a guess that misplaces points by about ``sigma_px``.
+
+        ``seen_ids``, landmarks of the frame before, choose the local map.
+        """
         with watch("local_map"):
             nearby = local_landmarks(world, seen_ids, self._config.local_keyframes)
             view = visible(world, nearby, T_world_cam_guess, self._camera, VIEW_MARGIN_PX)
             view = strongest(world, view, self._config.local_landmarks, self._camera)
         with watch("match"):
-            matches = self._matcher.match(virtual_view(world, view, self._camera), observation.features.view())
+            predicted = virtual_view(world, view, self._camera, sigma_px)
+            matches = self._matcher.match(predicted, observation.features.view())
         with watch("pose"):
             landmark_ids = _assigned(observation, matches.index_b, view.landmark_ids[matches.index_a])
-            return self._locate(observation, world, landmark_ids, nearby, matches)
+            result = self._locate(observation, world, landmark_ids, nearby, matches)
+            return replace(result, prediction_error_px=self._moved_px(result, world, T_world_cam_guess))
 
     def track_from_keyframe(self, observation: Observation, world: Map, keyframe: Keyframe) -> TrackResult:
         """Locate a frame without any guess: match against a keyframe's own picture, at the matcher's full depth."""
@@ -124,6 +137,17 @@ class Tracker:
             observation.right_x[index].astype(np.float64),
             np.full(len(index), self._sigma_disparity_px),
         )
+
+    def _moved_px(self, result: TrackResult, world: Map, T_world_cam_guess: Float64) -> float:
+        """Root mean square distance between the places of the inliers as guessed and as found, NaN when lost."""
+        if result.T_world_cam is None:
+            return np.nan
+        ids = result.landmark_ids[result.landmark_ids >= 0]
+        guessed, found = (
+            self._camera.project(points_in_camera(world, ids, pose)) for pose in (T_world_cam_guess, result.T_world_cam)
+        )
+        squared = np.sum((guessed - found) ** 2, axis=1)
+        return float(np.sqrt(np.nanmean(squared))) if np.isfinite(squared).any() else np.nan
 
     def _agree(self, T_world_cam: Float64, seen: PointMeasurements) -> Bool:
         error_px = reprojection_px(self._camera, T_world_cam, seen)

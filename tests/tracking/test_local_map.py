@@ -97,7 +97,7 @@ def test_a_small_view_stays_whole():
 def test_the_virtual_view_shows_landmarks_as_last_seen():
     world, ids, _ = map_from(make_world(), START)
     view = visible(world, ids, walk(10)[3], CAMERA, 0.0)
-    picture = virtual_view(world, view, CAMERA)
+    picture = virtual_view(world, view, CAMERA, 5.0)
     assert picture.xy.dtype == np.float32 and picture.image_size == (640, 480)
     np.testing.assert_array_equal(picture.descriptors, world.descriptors[view.landmark_ids])
 
@@ -150,3 +150,9 @@ def test_guided_search_for_nothing_finds_nothing():
     view = visible(world, ids, START, CAMERA, 0.0)
     seen = world.keyframes[0]
     assert [len(part) for part in guided_search(world, view, seen.observation, seen.landmark_ids, TRACKING)] == [0, 0]
+
+
+def test_the_virtual_view_says_how_far_off_it_may_be():
+    world, ids, _ = map_from(make_world(), START)
+    view = visible(world, ids, START, CAMERA, 0.0)
+    np.testing.assert_array_equal(virtual_view(world, view, CAMERA, 7.5).sigma_px, np.full(len(view), 7.5))

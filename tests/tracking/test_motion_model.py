@@ -1,9 +1,10 @@
 """Constant velocity: exact when the velocity is constant, careful when it is not known."""
 
 import numpy as np
+import pytest
 
 from slam.geometry import exp_se3, invert
-from slam.tracking.motion import MotionModel
+from slam.tracking.motion import LEAST_SIGMA_PX, UNKNOWN_SIGMA_PX, MotionModel
 
 START = exp_se3(np.array([0.4, 0.1, -0.3, 1.0, 2.0, 3.0]))
 STEP = exp_se3(np.array([0.02, -0.05, 0.01, 0.1, 0.0, 0.05]))
@@ -66,3 +67,24 @@ def test_the_answer_belongs_to_the_caller():
     motion.update(0, START)
     motion.predict(1)[:] = 0.0
     np.testing.assert_array_equal(motion.predict(1), START)
+
+
+def test_the_worst_recent_error_says_how_far_off_the_next_prediction_may_be():
+    model = MotionModel()
+    assert model.sigma_px == UNKNOWN_SIGMA_PX
+    for step in range(3):
+        model.update(step * 33_000_000, np.eye(4))
+        model.judge(4.0 + step)
+    assert model.sigma_px == pytest.approx(1.5 * 6.0)
+    for _ in range(8):
+        model.judge(0.1)
+    assert model.sigma_px == LEAST_SIGMA_PX
+
+
+def test_after_a_loss_nothing_is_known_of_the_error():
+    model = MotionModel()
+    for step in range(3):
+        model.update(step * 33_000_000, np.eye(4))
+        model.judge(1.0)
+    model.forget_velocity()
+    assert model.sigma_px == UNKNOWN_SIGMA_PX

@@ -149,3 +149,11 @@ def test_a_few_points_that_agree_are_not_enough_without_a_guess(tracker):
 def test_an_empty_map_has_no_keyframe_to_compare_with(tracker):
     result = Relocalizer(tracker).relocalize(nothing_seen(), Map(64))
     assert result.T_world_cam is None and result.reason == "no keyframe to compare with"
+
+
+def test_a_result_says_how_far_off_the_prediction_was(tracker):
+    world = mapped(PATH[:1])
+    exact, _ = tracked(tracker, world, PATH[2], PATH[2])
+    off, _ = tracked(tracker, world, PATH[2], PATH[2] @ OFF)
+    assert exact.prediction_error_px < 1.0
+    assert off.prediction_error_px > 4 * exact.prediction_error_px
