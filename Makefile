@@ -28,7 +28,7 @@ lint: $(VENV)/.dev  ## format, then check
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev  ## the README's table: DATA=folder with sequences/
-	$(BIN)/slam bench $(if $(wildcard $(DATA)/sequences),$(DATA))
+	$(BIN)/slam bench trajectory $(if $(wildcard $(DATA)/sequences),$(DATA))
 
 install: $(VENV)/.viewer  ## the program and its viewer, into .venv
 

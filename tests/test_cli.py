@@ -50,7 +50,7 @@ def test_the_version_is_the_packages(slam):
     assert answer.out.startswith("earlybird-slam 0.")
 
 
-@pytest.mark.parametrize("command", [("run",), ("evaluate",), ("features",), ("render",), ("bench",)])
+@pytest.mark.parametrize("command", [("run",), ("evaluate",), ("features",), ("render",), ("bench", "trajectory")])
 def test_every_command_explains_itself(slam, command):
     answer = slam(*command, "--help")
     assert answer.code == 0 and "Usage" in answer.out

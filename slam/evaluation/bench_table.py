@@ -53,7 +53,7 @@ def _caption(rows: Sequence[BenchRow]) -> str:
     repeats = max((len(row.runs) for row in rows), default=0)
     return (
         f"Every input frame counted; coverage: as emitted, after initialisation, final trajectory. Median of {repeats} "
-        f"run(s), all runs in brackets. Command `slam bench`, commit {environment.commit() or 'unknown'}, "
+        f"run(s), all runs in brackets. Command `slam bench trajectory`, commit {environment.commit() or 'unknown'}, "
         f"{hardware['cpu']}, {hardware['cores']} cores. "
         "ORB-SLAM3 (C++): same files, two cores, paced in real time.\n"
     )

@@ -1,0 +1,86 @@
+"""``slam bench``: trajectories, matching and speed, each with its table."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Measure trajectories, matching and speed.", no_args_is_help=True)
+OUT = Path("runs/bench")
+
+
+@app.command("trajectory")
+def trajectory_command(
+    data: Annotated[Path | None, typer.Argument(help="Folder with the sequences; without it, the demo only.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for runs and tables.")] = OUT,
+    repeats: Annotated[int, typer.Option(help="Runs per sequence; the table shows medians.")] = 1,
+    only: Annotated[str | None, typer.Option(help="Cases whose name contains this.")] = None,
+) -> None:
+    """Run every benchmark sequence through the command line and print the table of the README."""
+    from slam.evaluation.bench import bench_to_folder
+
+    typer.echo(bench_to_folder(data, out, repeats, only, progress=typer.echo))
+
+
+@app.command("matching")
+def matching_command(
+    data: Annotated[Path, typer.Argument(help="Folder with eval_pairs/oxford_affine and sequences/sevenscenes_300.")],
+    features: Annotated[str, typer.Option(help="Ours, a name that `slam features` lists.")] = "earlybird",
+    keypoints: Annotated[list[int] | None, typer.Option(help="Per picture, any number; 512 and 1024.")] = None,
+    rendered: Annotated[
+        list[Path] | None, typer.Option(help="Recording made with `slam render --repeated-furniture`, any number.")
+    ] = None,
+    weights_folder: Annotated[Path | None, typer.Option(help="Of others' weights; DATA/weights by default.")] = None,
+    matcher_weights: Annotated[str, typer.Option(help="File for our matcher; its own by default.")] = "",
+    pairs: Annotated[int, typer.Option(help="Per recording and gap, at most.")] = 40,
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")] = OUT,
+) -> None:
+    """Compare matchers on homographies, frame pairs, repeated objects and pairs without overlap."""
+    from slam.config import MatcherConfig
+    from slam.evaluation.matching_bench import MatchingOptions, bench_matching_to_folder
+    from slam.running.threads import one_thread_per_worker
+
+    one_thread_per_worker(seed=0)
+    options = MatchingOptions(
+        data, features, tuple(keypoints or (512, 1024)), tuple(rendered or ()), weights_folder, pairs,
+        MatcherConfig(weights=matcher_weights),
+    )  # fmt: skip
+    typer.echo(bench_matching_to_folder(options, out, _command(), progress=_say))
+
+
+@app.command("speed")
+def speed_command(
+    data: Annotated[Path | None, typer.Argument(help="Folder with sequences/sevenscenes_300; else the demo.")] = None,
+    features: Annotated[str, typer.Option(help="Ours, a name that `slam features` lists.")] = "earlybird",
+    keypoints: Annotated[list[int] | None, typer.Option(help="Any number; 256, 512 and 1024.")] = None,
+    rounds: Annotated[int, typer.Option(help="Times that everything is measured.")] = 20,
+    weights_folder: Annotated[Path | None, typer.Option(help="Of others' weights; DATA/weights by default.")] = None,
+    matcher_weights: Annotated[str, typer.Option(help="File for our matcher; its own by default.")] = "",
+    max_frames: Annotated[int, typer.Option(help="Of the whole runs, 0 for all.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for runs and tables.")] = OUT,
+) -> None:
+    """Time extractors, matchers and whole runs side by side, and the memory of one match."""
+    from slam.config import MatcherConfig
+    from slam.evaluation.speed_bench import SpeedOptions, bench_speed_to_folder
+    from slam.running.threads import one_thread_per_worker
+
+    one_thread_per_worker(seed=0)
+    counts = tuple(keypoints or (256, 512, 1024))
+    options = SpeedOptions(
+        data, features, counts, tuple(n for n in counts if n >= 512) or counts, rounds, weights_folder, max_frames,
+        MatcherConfig(weights=matcher_weights),
+    )  # fmt: skip
+    typer.echo(bench_speed_to_folder(options, out, _command(), progress=_say))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _command() -> str:
+    """What the user typed, folders by their names: a report names no machine's paths."""
+    return shlex.join(["slam", *(Path(word).name if "/" in word else word for word in sys.argv[1:])])
