@@ -15,6 +15,8 @@ import tomli_w
 
 from slam.errors import ConfigError
 
+FEATURE_ALIASES = {"aliked": "aliked-n16"}
+
 
 @dataclass(frozen=True)
 class FeatureConfig:
@@ -22,6 +24,10 @@ class FeatureConfig:
     max_keypoints: int = 512  # per image
     stereo_max_keypoints: int = 1024  # per image of a stereo pair
     weights: str = ""  # file of extractor weights, "" for the ones that come with the name
+    runtime: str = "auto"  # earlybird's arithmetic: torch, onnx, openvino[-bf16]; auto takes onnx where it is installed
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", FEATURE_ALIASES.get(self.name, self.name))
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class MatcherConfig:
     filter_threshold: float = 0.1  # least probability of a match
     max_layers: int = 0  # cap on the layers run, 0 for all
     runtime: str = "auto"  # lightglue's arithmetic: torch or onnx; auto takes onnx where it is installed
+    audit_share: float = 0.01  # of the frames, matched again at full depth to see what leaving early lost; 0 for none
     ratio: float = 0.85  # nearest neighbour: best distance over second best
 
 
@@ -95,6 +102,7 @@ class GraphConfig:
 class RunConfig:
     seed: int = 0
     ahead: int = 4  # frames read and extracted ahead in replay
+    fps: float = 0.0  # frames per second to hold by giving the matcher less time; 0 for no deadline
     viewer_hz: float = 10.0
 
 

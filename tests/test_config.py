@@ -2,7 +2,7 @@
 
 import pytest
 
-from slam.config import SlamConfig, as_dict, load_config, with_setting, write_config
+from slam.config import FeatureConfig, SlamConfig, as_dict, load_config, with_setting, write_config
 from slam.errors import ConfigError
 
 
@@ -46,7 +46,7 @@ def test_an_unknown_section_is_an_error_with_a_suggestion(tmp_path):
 
 
 def test_a_name_like_no_other_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"known: ahead, seed, viewer_hz"):
+    with pytest.raises(ConfigError, match=r"known: ahead, fps, seed, viewer_hz"):
         with_setting(SlamConfig(), "run.zzz=1")
 
 
@@ -102,3 +102,8 @@ def test_a_config_never_changes_in_place():
     assert as_dict(config) == before
     with pytest.raises(AttributeError):
         config.features.name = "orb"
+
+
+def test_aliked_alone_means_the_normal_one():
+    assert FeatureConfig(name="aliked").name == "aliked-n16"
+    assert FeatureConfig(name="aliked-t16").name == "aliked-t16"

@@ -16,7 +16,7 @@ from torch import Tensor
 from slam.errors import WeightsError
 from slam.learning.calibrate_pairs import HeldOut, LabelledPair
 from slam.matching.adaptive import mutual_best, sigma, tokens
-from slam.matching.early_exit import ExitPolicy, published_thresholds, staying, unsure_allowed
+from slam.matching.early_exit import LEAST_SHARE, ExitPolicy, published_thresholds, staying, unsure_allowed
 from slam.matching.lightglue import LightGlue
 from slam.types import Bool, Float32, Float64, Int64, Matches, MatchView
 
@@ -109,7 +109,8 @@ def answers(network: LightGlue, a: MatchView, b: MatchView, width: float, filter
         if ends:
             rows, columns, _ = mutual_best(network.head(layer)(x, split, prior)[0][0], filter_threshold)
             matches = (index[rows] * MOST + index[split + columns] - len(a.xy)).numpy()
-        found.append(Answer(matches, sureness(confidence if ends else None, total), layer + 1, work))
+        may_end = ends and len(matches) >= LEAST_SHARE * total / 2
+        found.append(Answer(matches, sureness(confidence if may_end else None, total), layer + 1, work))
         if not policy.may_prune or not ends or layer + 1 == shape.layers:
             continue
         keep = staying(network.head(layer).matchable(x)[0], confidence, layer, policy).nonzero()[:, 0]

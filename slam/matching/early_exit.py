@@ -13,6 +13,7 @@ from slam.errors import ConfigError
 from slam.matching.calibration import ExitStep, exit_file, read_exit_table
 
 NEVER = 1.0  # a threshold above it is out of reach: no exit after that layer
+LEAST_SHARE = 0.05  # where two images have nothing in common every point is soon sure: that is no reason to stop
 EXITS = ("calibrated", "published", "off")
 
 
@@ -25,6 +26,7 @@ class ExitPolicy:
     thresholds: tuple[float, ...]  # lambda_l: confidence from which a point counts as confident after layer l
     max_layers: int  # layers run at most
     leaving: tuple[float, ...] | None = None  # confidence above which a point may leave; None for thresholds
+    least_share: float = 0.0  # of the points of an image: an exit that shows fewer matches claims nothing and goes on
 
     @staticmethod
     def published(depth_confidence: float, width_confidence: float, layers: int, max_layers: int = 0) -> ExitPolicy:
@@ -55,6 +57,7 @@ class ExitPolicy:
             (*step.thresholds, NEVER),
             _cap(max_layers, layers),
             published_thresholds(layers),
+            LEAST_SHARE,
         )
 
     @property
@@ -136,6 +139,11 @@ def is_sure(confidence: Tensor, layer: int, points: int, policy: ExitPolicy) -> 
         return False
     unsure = int((confidence < policy.thresholds[layer]).sum())
     return 1.0 - unsure / points > policy.depth_confidence
+
+
+def shows_enough(matches: int, points: int, policy: ExitPolicy) -> bool:
+    """Whether an exit with so many matches may end the matching; ``points``: all that there were, of both images."""
+    return matches >= policy.least_share * points / 2
 
 
 def staying(matchable: Tensor, confidence: Tensor | None, layer: int, policy: ExitPolicy) -> Tensor:

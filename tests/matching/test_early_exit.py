@@ -1,5 +1,7 @@
 """The contract of the early exit: cheap where it may be, silent where it must be."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -123,3 +125,12 @@ def test_a_cap_on_the_layers_holds_and_the_smaller_one_wins(network):
     assert capped.match(a, b).exit_layer == 3
     assert capped.match(a, b, max_layers=1).exit_layer == 1
     assert capped.match(a, b, max_layers=9).exit_layer == 3
+
+
+def test_an_exit_with_nothing_to_show_is_no_exit(network):
+    a, b = make_view(90, 3), make_view(80, 4)
+    for i in range(3):
+        always(network, i, sure=True)
+    policy = replace(ExitPolicy.published(0.95, -1, 4), least_share=0.01)
+    assert LightGlueMatcher(network, policy, filter_threshold=0.0).match(a, b).exit_layer == 1
+    assert LightGlueMatcher(network, policy, filter_threshold=1.0).match(a, b).exit_layer == 4
