@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import Rotation
@@ -38,10 +40,10 @@ def exp_se3(xi: Float64) -> Float64:
     theta = float(np.linalg.norm(omega))
     W = skew(omega)
     if theta < 1e-8:
-        V = np.eye(3) + 0.5 * W
-    else:
-        V = np.eye(3) + (1 - np.cos(theta)) / theta**2 * W + (theta - np.sin(theta)) / theta**3 * (W @ W)
-    return transform(Rotation.from_rotvec(omega).as_matrix(), V @ rho)
+        return transform(np.eye(3) + W, rho + 0.5 * W @ rho)
+    a, b, W_W = math.sin(theta) / theta, (1.0 - math.cos(theta)) / theta**2, W @ W
+    V = np.eye(3) + b * W + (1.0 - a) / theta**2 * W_W
+    return transform(np.eye(3) + a * W + b * W_W, V @ rho)
 
 
 def skew(v: Float64) -> Float64:

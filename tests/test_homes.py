@@ -11,8 +11,9 @@ ROOT = Path(slam.__file__).parent
 FILES = {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in sorted(ROOT.rglob("*.py"))}
 HOMES = {
     "torch": ("features/", "matching/", "learning/", "running/threads.py"),
-    "onnx": ("matching/",),
+    "onnx": ("features/", "matching/"),
     "onnxruntime": ("features/", "matching/"),
+    "openvino": ("features/",),
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
     "pyrealsense2": ("sources/realsense.py",),

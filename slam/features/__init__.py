@@ -43,7 +43,8 @@ OWN_WEIGHTS = {"earlybird": "earlybird-features.pt"}  # in slam/weights
 def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> Extractor:
     """The extractor that ``config.name`` asks for, with ``config.max_keypoints`` unless told another number.
 
-    Raises ConfigError for an unknown name, WeightsError when a network's weights are missing or wrong.
+    Raises ConfigError for an unknown name or a runtime that is not there, WeightsError when a network's weights are
+    missing or wrong.
     """
     if config.name not in FEATURES:
         raise ConfigError(f"features.name: unknown extractor '{config.name}'{_suggestion(config.name)}")
@@ -54,6 +55,8 @@ def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> E
     make = getattr(importlib.import_module(module), cls)
     if config.name in CLASSICAL:
         return make(count)
+    if config.name in OWN:
+        return make(count, _weights_file(config), config.runtime)
     return make(count, _weights_file(config))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import cast
 
@@ -11,15 +12,18 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from slam.features.network import load_weights, local_maxima, strongest
-from slam.types import Features, Float32, Uint8
+from slam.features.network import greatest, load_weights
+from slam.features.spread import spread_out
+from slam.types import Features, Float32, Int64, Uint8
 
 MULTIPLE = 16  # the picture is padded to multiples of it
 NMS_RADIUS = 2  # px: a 5 x 5 neighbourhood
-THRESHOLD = 0.05  # least score
+LEAST_LOGIT = math.log(0.05 / 0.95)  # a score of 0.05
+FLAT_LOGIT = math.log(1e-4)  # scores below tell nothing about where the top is
 BORDER = 3  # px at the rim where nothing is kept
 CONTRAST_FLOOR = 8.0  # grey levels added to the standard deviation, so that flat pictures are not blown up
 DESCRIPTOR_DIM = 64
+CELL = 8  # px of the picture per cell of the descriptor grid
 
 
 class EarlybirdExtractor:
@@ -28,28 +32,28 @@ class EarlybirdExtractor:
     name = "earlybird"
     descriptor_dim = DESCRIPTOR_DIM
 
-    def __init__(self, max_keypoints: int, weights: Path) -> None:
+    def __init__(self, max_keypoints: int, weights: Path, runtime: str = "auto") -> None:
+        from slam.features.earlybird_runtime import make_runtime
+
         torch.set_num_threads(1)
         self._max_keypoints = max_keypoints
-        self._network = folded(CompactNetwork())
-        load_weights(self._network, weights)
-        self._network = channels_last(self._network)
+        network = folded(CompactNetwork())
+        load_weights(network, weights)
+        self._runtime = make_runtime(runtime, network)
 
     def extract(self, image: Uint8) -> Features:
         """Features of a (H, W) uint8 grey picture of at least 16 x 16 px."""
         height, width = image.shape
-        with torch.inference_mode():
-            logits, grid = self._network(torch.from_numpy(standardized(image))[None, None])
-            return self._chosen(logits[0, 0, :height, :width], grid, (width, height))
+        logits, grid = self._runtime(standardized(image))
+        return self._chosen(logits[:height, :width], grid, (width, height))
 
-    def _chosen(self, logits: Tensor, grid: Tensor, size: tuple[int, int]) -> Features:
-        scores = logits.sigmoid()
-        peaks = local_maxima(scores, NMS_RADIUS, THRESHOLD, BORDER)
-        strength = scores[peaks[:, 1], peaks[:, 0]]
-        kept = strongest(peaks, strength, self._max_keypoints, size)
-        xy = refined(peaks[kept], scores)
-        descriptors = functional.normalize(described(grid, xy[None])[0], dim=1)
-        return Features(xy.numpy(), strength[kept].numpy(), descriptors.contiguous().numpy(), size)
+    def _chosen(self, logits: Float32, grid: Float32, size: tuple[int, int]) -> Features:
+        peaks = greatest(logits, NMS_RADIUS, LEAST_LOGIT, BORDER)
+        strength = logits[peaks[:, 1], peaks[:, 0]]
+        kept = spread_out(peaks.astype(np.float32), strength, self._max_keypoints, size)
+        xy = refined(peaks[kept], logits)
+        scores = np.float32(1.0) / (np.float32(1.0) + np.exp(-strength[kept]))
+        return Features(xy, scores, looked_up(grid, xy), size)
 
 
 class CompactNetwork(nn.Module):
@@ -110,26 +114,41 @@ def standardized(image: Uint8) -> Float32:
     height, width = image.shape
     mean, deviation = cv2.meanStdDev(image)
     scale = 1.0 / (float(deviation[0, 0]) + CONTRAST_FLOOR)
-    picture = (image.astype(np.float32) - np.float32(mean[0, 0])) * np.float32(scale)
+    picture = image.astype(np.float32)
+    picture -= np.float32(mean[0, 0])
+    picture *= np.float32(scale)
     below, right = -height % MULTIPLE, -width % MULTIPLE
     if below or right:
         return np.asarray(cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE), np.float32)
     return picture
 
 
-def refined(peaks: Tensor, scores: Tensor) -> Tensor:
-    """Sub-pixel places (K, 2) of peaks (K, 2) in scores (H, W): the top of a parabola through the logarithms, by axis.
+def refined(peaks: Int64, logits: Float32) -> Float32:
+    """Sub-pixel places (K, 2) of peaks (K, 2) in logits (H, W): the top of a parabola by axis.
 
-    Exact where the scores are a Gaussian bump, which is what the network is trained to draw.
+    The parabola goes through the logarithms of the scores: exact where they are a Gaussian bump, which is what the
+    network is trained to draw.
     """
-    x, y = peaks[:, 0], peaks[:, 1]
-    log = scores.clamp(min=1e-4).log()
-    middle = log[y, x]
-    offsets = [
-        _top(log[y, x - 1], middle, log[y, x + 1]),
-        _top(log[y - 1, x], middle, log[y + 1, x]),
-    ]
-    return peaks + torch.stack(offsets, 1)
+    x, y = peaks.T
+    around = logits[y + np.array([[0], [0], [0], [-1], [1]]), x + np.array([[0], [-1], [1], [0], [0]])]
+    middle, left, right, above, below = -np.log1p(np.exp(-np.maximum(around, FLAT_LOGIT)))
+    tops = [_top(left, middle, right), _top(above, middle, below)]
+    return peaks.astype(np.float32) + np.stack(tops, 1)
+
+
+def looked_up(grid: Float32, xy: Float32) -> Float32:
+    """(K, C) unit descriptors at pixels (K, 2): what ``described`` does, in a grid (h, w, C), and made of length 1."""
+    height, width = grid.shape[:2]
+    cells = (xy + np.float32(0.5)) / np.float32(CELL) - np.float32(0.5)
+    x, y = np.clip(cells[:, 0], 0, width - 1), np.clip(cells[:, 1], 0, height - 1)
+    left, top = x.astype(np.int64), y.astype(np.int64)
+    right, below = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    u, v = (x % 1)[:, None], (y % 1)[:, None]
+    upper = grid[top, left] * (1 - u) + grid[top, right] * u
+    lower = grid[below, left] * (1 - u) + grid[below, right] * u
+    found = upper * (1 - v) + lower * v
+    lengths = np.sqrt(np.einsum("kc,kc->k", found, found))
+    return found / np.maximum(lengths, np.float32(1e-12))[:, None]
 
 
 def described(grid: Tensor, xy: Tensor) -> Tensor:
@@ -139,6 +158,6 @@ def described(grid: Tensor, xy: Tensor) -> Tensor:
     return functional.grid_sample(grid, places[:, None], padding_mode="border", align_corners=False)[:, :, 0].mT
 
 
-def _top(before: Tensor, middle: Tensor, after: Tensor) -> Tensor:
-    bend = (before - 2 * middle + after).clamp(max=-1e-3)
-    return (0.5 * (before - after) / bend).clamp(-0.5, 0.5)
+def _top(before: Float32, middle: Float32, after: Float32) -> Float32:
+    bend = np.minimum(before - 2 * middle + after, np.float32(-1e-3))
+    return np.clip(np.float32(0.5) * (before - after) / bend, -0.5, 0.5)

@@ -108,10 +108,16 @@ class Map:
             self.keyframes[keyframe_id] = replace(keyframe, T_world_cam=T_new_old @ keyframe.T_world_cam)
         self.points_world[landmark_ids] = apply(T_new_old, self.points_world[landmark_ids])
 
+    def marked(self, landmark_ids: Int64) -> Bool:
+        """(num_landmarks + 1,) which ids are among these (N,); the last row answers for id -1, and says no."""
+        is_marked = np.zeros(self.num_landmarks + 1, bool)
+        is_marked[landmark_ids] = True
+        is_marked[-1] = False
+        return is_marked
+
     def covisible(self, landmark_ids: Int64) -> list[tuple[int, int]]:
         """(keyframe_id, shared landmarks) of the keyframes that see any of these, most first, newest first on ties."""
-        wanted = np.zeros(self.num_landmarks + 1, bool)  # the last row answers for id -1
-        wanted[landmark_ids[landmark_ids >= 0]] = True
+        wanted = self.marked(landmark_ids)
         counts = [(k, int(wanted[keyframe.landmark_ids].sum())) for k, keyframe in self.keyframes.items()]
         return sorted((c for c in counts if c[1] > 0), key=lambda c: (-c[1], -c[0]))
 

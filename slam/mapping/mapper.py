@@ -30,8 +30,7 @@ class Mapper:
         self._add_measured(world, keyframe, colors)
         neighbours = [world.keyframes[k] for k, _ in world.covisible(keyframe.landmark_ids)]
         neighbours = [k for k in neighbours if k.keyframe_id != keyframe.keyframe_id]
-        for neighbour in neighbours[: self._config.neighbours]:
-            self._triangulate_with(world, keyframe.keyframe_id, neighbour.keyframe_id, colors)
+        self._triangulate(world, keyframe.keyframe_id, neighbours[: self._config.neighbours], colors)
         for neighbour in neighbours[: 2 * self._config.neighbours]:
             self._share(world, keyframe.keyframe_id, neighbour.keyframe_id)
         self._cull(world, keyframe.keyframe_id)
@@ -53,14 +52,22 @@ class Mapper:
         points_world = self.points_world(observation, keyframe.T_world_cam, index)
         world.add_landmarks(keyframe.keyframe_id, points_world, index, colors[index])
 
-    def _triangulate_with(self, world: Map, keyframe_id: int, neighbour_id: int, colors: Uint8) -> None:
-        """Landmarks for features that neither keyframe has a landmark for."""
+    def _triangulate(self, world: Map, keyframe_id: int, neighbours: list[Keyframe], colors: Uint8) -> None:
+        """Landmarks for features that neither the keyframe nor a neighbour has one for; matched in one batch."""
+        keyframe = world.keyframes[keyframe_id]
+        neighbours = [neighbour for neighbour in neighbours if self._has_baseline(world, keyframe, neighbour)]
+        free = [np.flatnonzero(k.landmark_ids < 0) for k in (keyframe, *neighbours)]
+        seen = keyframe.observation.features.view(free[0])
+        others = [k.observation.features.view(index) for k, index in zip(neighbours, free[1:], strict=True)]
+        found = self._matcher.match_many([(seen, other) for other in others])
+        for neighbour, index, matches in zip(neighbours, free[1:], found, strict=True):
+            pairs = np.stack([free[0][matches.index_a], index[matches.index_b]])
+            self._triangulate_with(world, keyframe_id, neighbour.keyframe_id, pairs, colors)
+
+    def _triangulate_with(self, world: Map, keyframe_id: int, neighbour_id: int, pairs: Int64, colors: Uint8) -> None:
+        """Landmarks for pairs (2, K) of features that match, as far as they still have none."""
         a, b = world.keyframes[keyframe_id], world.keyframes[neighbour_id]
-        if not self._has_baseline(world, a, b):
-            return
-        free_a, free_b = np.flatnonzero(a.landmark_ids < 0), np.flatnonzero(b.landmark_ids < 0)
-        matches = self._matcher.match(a.observation.features.view(free_a), b.observation.features.view(free_b))
-        index_a, index_b = free_a[matches.index_a], free_b[matches.index_b]
+        index_a, index_b = pairs[:, (a.landmark_ids[pairs[0]] < 0) & (b.landmark_ids[pairs[1]] < 0)]
         xy_a, xy_b = a.observation.features.xy[index_a], b.observation.features.xy[index_b]
         points_world, good = triangulate_checked(
             self._camera,
@@ -89,7 +96,7 @@ class Mapper:
         """Let the neighbour see this keyframe's landmarks where they project onto a feature of the same look."""
         ids = world.keyframes[keyframe_id].landmark_ids
         neighbour = world.keyframes[neighbour_id]
-        view = visible(world, np.unique(ids[ids >= 0]), neighbour.T_world_cam, self._camera, 0.0)
+        view = visible(world, np.flatnonzero(world.marked(ids)), neighbour.T_world_cam, self._camera, 0.0)
         index, found = guided_search(world, view, neighbour.observation, neighbour.landmark_ids, self._tracking)
         error_px = np.linalg.norm(
             view.xy[np.searchsorted(view.landmark_ids, found)] - neighbour.observation.features.xy[index], axis=1
@@ -114,7 +121,8 @@ class Mapper:
 
 def feature_colors(frame: Frame, observation: Observation) -> Uint8:
     """(N, 3) RGB of the pixels under the features."""
-    picture = frame.color if frame.color is not None else np.repeat(frame.image[..., None], 3, axis=2)
+    picture = frame.image if frame.color is None else frame.color
     x = np.clip(np.rint(observation.xy_raw[:, 0]).astype(int), 0, picture.shape[1] - 1)
     y = np.clip(np.rint(observation.xy_raw[:, 1]).astype(int), 0, picture.shape[0] - 1)
-    return picture[y, x]
+    found = picture[y, x]
+    return found if found.ndim == 2 else np.repeat(found[:, None], 3, axis=1)

@@ -8,9 +8,9 @@ import numpy as np
 
 from slam.camera import Camera
 from slam.config import TrackingConfig
-from slam.geometry import inside
-from slam.mapping.map import Map, points_in_camera
-from slam.types import Float64, Int64, MatchView, Observation
+from slam.geometry import apply, inside, invert
+from slam.mapping.map import Map
+from slam.types import Bool, Float32, Float64, Int64, MatchView, Observation
 
 MIN_VIEW_COS = 0.4  # cosine between the present and the last view of a landmark
 MAX_DISTANCE_RATIO = 2.5  # present over last viewing distance, or the inverse
@@ -32,20 +32,18 @@ def local_landmarks(world: Map, landmark_ids: Int64, count: int) -> Int64:
     keyframes = [world.keyframes[k] for k, _ in world.covisible(landmark_ids)[:count]]
     if not keyframes:
         keyframes = [world.last_keyframe]
-    seen = np.concatenate([k.landmark_ids for k in keyframes])
-    return np.unique(seen[seen >= 0])
+    return np.flatnonzero(world.marked(np.concatenate([k.landmark_ids for k in keyframes])))
 
 
 def visible(world: Map, landmark_ids: Int64, T_world_cam: Float64, camera: Camera, margin_px: float) -> LocalView:
     """Of some landmarks, those that a camera here should see, from a side and distance known to it."""
-    points_cam = points_in_camera(world, landmark_ids, T_world_cam)
+    points_world = world.points_world[landmark_ids]
+    points_cam = apply(invert(T_world_cam), points_world)
     xy = camera.project(points_cam)
-    distances = np.maximum(np.linalg.norm(points_cam, axis=1), 1e-9)
-    to_camera = (T_world_cam[:3, 3] - world.points_world[landmark_ids]) / distances[:, None]
-    cos = np.sum(to_camera * world.directions[landmark_ids], axis=1)
+    distances = np.maximum(np.sqrt(np.einsum("ij,ij->i", points_cam, points_cam)), 1e-9)
+    cos = np.einsum("ij,ij->i", T_world_cam[:3, 3] - points_world, world.directions[landmark_ids]) / distances
     ratio = distances / np.maximum(world.distances_m[landmark_ids], 1e-9)
-    with np.errstate(invalid="ignore"):
-        seen = inside(np.nan_to_num(xy, nan=-1e9), camera.image_size, -margin_px) & (points_cam[:, 2] > 0.05)
+    seen = inside(xy, camera.image_size, -margin_px) & (points_cam[:, 2] > 0.05)  # NaN is nowhere
     seen &= (cos > MIN_VIEW_COS) & (ratio < MAX_DISTANCE_RATIO) & (ratio > 1 / MAX_DISTANCE_RATIO)
     return LocalView(landmark_ids[seen], xy[seen])
 
@@ -78,16 +76,33 @@ def guided_search(
     ``taken`` (N,) are the landmarks that the features see already; neither side of those is searched.
     """
     free = np.flatnonzero(taken < 0)
-    wanted = np.flatnonzero(~np.isin(view.landmark_ids, taken[taken >= 0]))
+    wanted = np.flatnonzero(~world.marked(taken)[view.landmark_ids])
     if len(free) == 0 or len(wanted) == 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    xy = observation.features.xy[free]
-    expected, radius_px = view.xy[wanted].astype(np.float32), np.float32(config.search_radius_px)
-    near = np.abs(expected[:, 0, None] - xy[:, 0]) < radius_px
-    near &= np.abs(expected[:, 1, None] - xy[:, 1]) < radius_px
-    similarity = world.descriptors[view.landmark_ids[wanted]] @ observation.features.descriptors[free].T
-    similarity[~near] = -1.0
-    best_feature, best_landmark = similarity.argmax(1), similarity.argmax(0)
-    mutual = best_landmark[best_feature] == np.arange(len(wanted))
-    good = mutual & (similarity[np.arange(len(wanted)), best_feature] > config.search_similarity)
-    return free[best_feature[good]], view.landmark_ids[wanted[good]]
+    of_wanted, of_free = _near(view.xy[wanted], observation.features.xy[free], config.search_radius_px)
+    ids, index = view.landmark_ids[wanted[of_wanted]], free[of_free]
+    similarity = np.einsum("kd,kd->k", world.descriptors[ids], observation.features.descriptors[index])
+    good = similarity > config.search_similarity
+    good &= _is_best(of_wanted, similarity) & _is_best(of_free, similarity)
+    return index[good], ids[good]
+
+
+def _near(xy_a: Float64, xy_b: Float32, radius_px: float) -> tuple[Int64, Int64]:
+    """Indices (K,) into a (M, 2) and b (N, 2) of the pairs that differ by less than the radius in x and in y."""
+    order = np.argsort(xy_b[:, 0], kind="stable")
+    x_b, x_a = xy_b[order, 0].astype(np.float64), xy_a[:, 0]
+    first = np.searchsorted(x_b, x_a - radius_px, "right")
+    counts = np.searchsorted(x_b, x_a + radius_px, "left") - first
+    index_a = np.repeat(np.arange(len(xy_a)), counts)
+    position = np.arange(len(index_a)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the pairs of one a
+    index_b = order[np.repeat(first, counts) + position]
+    near = np.abs(xy_a[index_a, 1] - xy_b[index_b, 1]) < radius_px
+    return index_a[near], index_b[near]
+
+
+def _is_best(owner: Int64, similarity: Float32) -> Bool:
+    """(K,) whether a pair is the most similar of its owner, the first of equal ones."""
+    order = np.lexsort((-similarity, owner))
+    is_first = np.empty(len(owner), bool)
+    is_first[order] = np.diff(owner[order], prepend=-1) > 0
+    return is_first

@@ -13,6 +13,8 @@ from slam.types import Bool, Float64
 
 CHI2_95_2DOF = 5.991
 MAX_ITERATIONS = 10
+SMALLEST_STEP = 1e-6  # rad or m: a thousandth of a pixel
+DAMPING = 1e-6 * np.eye(6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,61 +68,63 @@ def refine_pose(
     for _ in range(MAX_ITERATIONS):
         points_cam = apply(invert(T_world_cam), seen.points_world)
         residuals, jacobians = _whitened(camera, baseline_m, seen, points_cam, sigma_px)
-        squared = np.sum(residuals**2, axis=1)
-        weights = 1.0 / (1.0 + squared / CHI2_95_2DOF)
-        information = np.einsum("n,nri,nrj->ij", weights, jacobians, jacobians)
-        gradient = np.einsum("n,nri,nr->i", weights, jacobians, residuals)
-        step = np.linalg.solve(information + 1e-6 * np.eye(6), gradient)
+        weights = 1.0 / (1.0 + np.sum(residuals**2, axis=0) / CHI2_95_2DOF)
+        weighted = (jacobians * weights).reshape(6, -1)
+        information = weighted @ jacobians.reshape(6, -1).T
+        step = np.linalg.solve(information + DAMPING, weighted @ residuals.ravel())
         T_world_cam = T_world_cam @ exp_se3(-step)
-        if np.abs(step).max() < 1e-7:
+        if np.abs(step).max() < SMALLEST_STEP:
             break
     return T_world_cam, information
 
 
-def reprojection_px(camera: Camera, T_world_cam: Float64, seen: PointMeasurements) -> Float64:
-    """Distances (N,) in pixels between predicted and measured points; infinite behind the camera."""
-    predicted = camera.project(apply(invert(T_world_cam), seen.points_world))
-    return np.nan_to_num(np.linalg.norm(predicted - seen.xy, axis=1), nan=np.inf)
+def errors_px(
+    camera: Camera, baseline_m: float, T_world_cam: Float64, seen: PointMeasurements
+) -> tuple[Float64, Float64]:
+    """Distances (N,) between predicted and measured pixels, and differences (N,) of predicted and measured disparity.
 
-
-def disparity_error_px(camera: Camera, baseline_m: float, T_world_cam: Float64, seen: PointMeasurements) -> Float64:
-    """Differences (N,) in pixels between predicted and measured disparity; 0 where there is no measurement."""
-    z = np.maximum(apply(invert(T_world_cam), seen.points_world)[:, 2], 1e-6)
-    measured = seen.xy[:, 0] - seen.right_x
-    return np.nan_to_num(baseline_m * camera.fx / z - measured, nan=0.0)
+    Distances are infinite behind the camera; differences are 0 where nothing was measured.
+    """
+    points_cam = apply(invert(T_world_cam), seen.points_world)
+    off = camera.project(points_cam) - seen.xy
+    distance = np.sqrt(np.einsum("ij,ij->i", off, off))
+    disparity = baseline_m * camera.fx / np.maximum(points_cam[:, 2], 1e-6)
+    difference = disparity - (seen.xy[:, 0] - seen.right_x)
+    return np.where(np.isnan(distance), np.inf, distance), np.where(np.isnan(difference), 0.0, difference)
 
 
 def _whitened(
     camera: Camera, baseline_m: float, seen: PointMeasurements, points_cam: Float64, sigma_px: float
 ) -> tuple[Float64, Float64]:
-    """Residuals (N, 3) over sigma and their jacobians (N, 3, 6) by the camera's twist; rows behind it are zero."""
+    """Residuals (3, N) over sigma, of u, v and disparity, and their jacobians (6, 3, N) by the camera's twist.
+
+    Points behind the camera have zeros. The rows are d pixel / d point_cam @ [skew(point_cam), -I], multiplied out:
+    the derivatives for T_world_cam @ exp(twist).
+    """
     x, y, z = points_cam.T
     ahead = z > 0.05
     inverse_z = np.where(ahead, 1.0 / np.where(ahead, z, 1.0), 0.0)
-    u, v = x * inverse_z, y * inverse_z
-    disparity = baseline_m * camera.fx * inverse_z
+    u, v, d = x * inverse_z, y * inverse_z, baseline_m * camera.fx * inverse_z
     has_depth = np.isfinite(seen.right_x) & ahead
-    measured_disparity = np.where(has_depth, seen.xy[:, 0] - np.nan_to_num(seen.right_x), disparity)
-    residuals = np.column_stack(
-        [
-            camera.fx * u + camera.cx - seen.xy[:, 0],
-            camera.fy * v + camera.cy - seen.xy[:, 1],
-            disparity - measured_disparity,
-        ]
-    )
-    # d pixel / d point_cam, rows u, v, disparity
-    by_point = np.zeros((len(z), 3, 3))
-    by_point[:, 0, 0] = camera.fx * inverse_z
-    by_point[:, 0, 2] = -camera.fx * u * inverse_z
-    by_point[:, 1, 1] = camera.fy * inverse_z
-    by_point[:, 1, 2] = -camera.fy * v * inverse_z
-    by_point[:, 2, 2] = np.where(has_depth, -disparity * inverse_z, 0.0)
-    # d point_cam / d twist = [skew(point_cam), -I] for T_world_cam @ exp(twist)
-    by_twist = np.zeros((len(z), 3, 6))
-    by_twist[:, 0, 1], by_twist[:, 0, 2] = -z, y
-    by_twist[:, 1, 0], by_twist[:, 1, 2] = z, -x
-    by_twist[:, 2, 0], by_twist[:, 2, 1] = -y, x
-    by_twist[:, [0, 1, 2], [3, 4, 5]] = -1.0
-    sigmas = np.column_stack([np.full((len(z), 2), sigma_px), seen.sigma_disparity_px])
-    scale = np.where(ahead[:, None], 1.0 / sigmas, 0.0)
-    return residuals * scale, (by_point @ by_twist) * scale[:, :, None]
+    scale = ahead / sigma_px
+    scale_d = np.where(has_depth, 1.0 / seen.sigma_disparity_px, 0.0)
+    measured_d = np.where(has_depth, seen.xy[:, 0] - seen.right_x, d)
+    residuals = np.stack([camera.fx * u + camera.cx - seen.xy[:, 0], camera.fy * v + camera.cy - seen.xy[:, 1], d])
+    residuals[2] -= measured_d
+    residuals *= (scale, scale, scale_d)
+    return residuals, _jacobians(u, v, inverse_z, (scale * camera.fx, scale * camera.fy, scale_d * d))
+
+
+def _jacobians(u: Float64, v: Float64, inverse_z: Float64, by: tuple[Float64, Float64, Float64]) -> Float64:
+    """(6, 3, N) of u, v and disparity, each times its factor in ``by``; rotation first."""
+    by_u, by_v, by_d = by
+    none, uv = np.zeros(len(u)), u * v
+    rows = [
+        [uv * by_u, (1.0 + v * v) * by_v, v * by_d],
+        [-(1.0 + u * u) * by_u, -uv * by_v, -u * by_d],
+        [v * by_u, -u * by_v, none],
+        [-inverse_z * by_u, none, none],
+        [none, -inverse_z * by_v, none],
+        [u * inverse_z * by_u, v * inverse_z * by_v, inverse_z * by_d],
+    ]
+    return np.array(rows)

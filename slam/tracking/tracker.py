@@ -13,13 +13,7 @@ from slam.matching import Matcher
 from slam.stopwatch import Stopwatch
 from slam.tracking.local_map import LocalView, guided_search, local_landmarks, strongest, virtual_view, visible
 from slam.tracking.motion import UNKNOWN_SIGMA_PX
-from slam.tracking.pose import (
-    PointMeasurements,
-    disparity_error_px,
-    refine_pose,
-    reprojection_px,
-    solve_pnp,
-)
+from slam.tracking.pose import PointMeasurements, errors_px, refine_pose, solve_pnp
 from slam.types import Bool, Float64, Int64, Keyframe, Matches, Observation
 
 VIEW_MARGIN_PX = 40.0  # the prediction may be off by this much
@@ -96,7 +90,7 @@ class Tracker:
         if solved is None or solved[1].sum() < self._config.min_inliers:
             return TrackResult(None, nothing, "no pose explains the matches", matches)
         T_world_cam, inliers = solved
-        landmark_ids = _assigned(observation, index[inliers], landmark_ids[index[inliers]])
+        landmark_ids = _only(landmark_ids, index[inliers])
         T_world_cam, landmark_ids = self._refine(observation, world, T_world_cam, landmark_ids)
         T_world_cam, landmark_ids = self._search(observation, world, T_world_cam, landmark_ids, nearby)
         inlier_count = int((landmark_ids >= 0).sum())
@@ -114,7 +108,7 @@ class Tracker:
         seen = self._measurements(observation, world, index, landmark_ids[index])
         T_world_cam, _ = refine_pose(self._camera, self._baseline_m, seen, T_world_cam, sigma_px=1.0)
         agree = self._agree(T_world_cam, seen)
-        return T_world_cam, _assigned(observation, index[agree], landmark_ids[index[agree]])
+        return T_world_cam, _only(landmark_ids, index[agree])
 
     def _search(
         self, observation: Observation, world: Map, T_world_cam: Float64, landmark_ids: Int64, nearby: Int64
@@ -150,8 +144,7 @@ class Tracker:
         return float(np.sqrt(np.nanmean(squared))) if np.isfinite(squared).any() else np.nan
 
     def _agree(self, T_world_cam: Float64, seen: PointMeasurements) -> Bool:
-        error_px = reprojection_px(self._camera, T_world_cam, seen)
-        disparity_px = disparity_error_px(self._camera, self._baseline_m, T_world_cam, seen)
+        error_px, disparity_px = errors_px(self._camera, self._baseline_m, T_world_cam, seen)
         bound_px = DISPARITY_OUTLIER_SIGMAS * seen.sigma_disparity_px
         return (error_px < self._config.inlier_px) & (np.abs(disparity_px) < bound_px)
 
@@ -165,6 +158,13 @@ def _assigned(observation: Observation, index: Int64, landmark_ids: Int64) -> In
     return ids
 
 
+def _only(landmark_ids: Int64, index: Int64) -> Int64:
+    """(N,) the landmark ids of features ``index``, -1 for the others."""
+    ids = np.full(len(landmark_ids), -1, np.int64)
+    ids[index] = landmark_ids[index]
+    return ids
+
+
 def _count(world: Map, view: LocalView, landmark_ids: Int64) -> None:
     world.predicted[view.landmark_ids] += 1
-    world.found[np.intersect1d(view.landmark_ids, landmark_ids)] += 1
+    world.found[view.landmark_ids[world.marked(landmark_ids)[view.landmark_ids]]] += 1

@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from slam.errors import WeightsError
-from slam.features.earlybird import CompactNetwork, EarlybirdExtractor, described, folded, refined, standardized
+from slam.features.earlybird import (
+    CompactNetwork,
+    EarlybirdExtractor,
+    described,
+    folded,
+    looked_up,
+    refined,
+    standardized,
+)
 from slam.features.network import save_weights
 
 
@@ -31,14 +39,25 @@ def test_the_top_of_a_gaussian_bump_is_found_exactly():
     place = torch.tensor([[20.3, 11.8], [40.0, 30.45]])
     y, x = torch.meshgrid(torch.arange(48.0), torch.arange(64.0), indexing="ij")
     scores = sum(0.7 * torch.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * 0.8**2)) for px, py in place)
-    found = refined(place.round().long(), scores)
-    torch.testing.assert_close(found, place, atol=2e-3, rtol=0)
+    found = refined(place.round().long().numpy(), torch.logit(scores, eps=1e-7).numpy())
+    np.testing.assert_allclose(found, place, atol=2e-3)  # px
 
 
 def test_descriptors_are_looked_up_in_the_middle_of_their_cell():
     grid = torch.arange(12.0).reshape(1, 1, 3, 4)
     at = torch.tensor([[[3.5, 3.5], [11.5, 3.5], [7.5, 3.5], [3.5, 11.5]]])
     torch.testing.assert_close(described(grid, at)[0, :, 0], torch.tensor([0.0, 1.0, 0.5, 4.0]))
+
+
+def test_descriptors_of_a_picture_are_those_of_the_training():
+    rng = np.random.default_rng(2)
+    grid = rng.normal(size=(6, 8, 64)).astype(np.float32)
+    xy = rng.uniform(0, (63, 47), (200, 2)).astype(np.float32)
+    xy[:4] = [[0, 0], [63, 0], [0, 47], [63, 47]]
+    found = looked_up(grid, xy)
+    expected = described(torch.from_numpy(grid).permute(2, 0, 1)[None], torch.from_numpy(xy)[None])[0]
+    np.testing.assert_allclose(found, torch.nn.functional.normalize(expected, dim=1), atol=1e-6)
+    assert found.dtype == np.float32
 
 
 def test_the_picture_is_standardised_and_padded_to_multiples_of_16():

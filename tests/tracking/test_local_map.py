@@ -6,7 +6,7 @@ from synthetic_world import CAMERA, START, make_world, observation_of, unit, wal
 from slam.config import TrackingConfig
 from slam.geometry import apply, exp_se3, transform
 from slam.mapping.map import Map
-from slam.tracking.local_map import guided_search, local_landmarks, strongest, virtual_view, visible
+from slam.tracking.local_map import _near, guided_search, local_landmarks, strongest, virtual_view, visible
 
 TRACKING = TrackingConfig()
 TURNED_BACK = np.diag([-1.0, 1.0, -1.0, 1.0])
@@ -143,6 +143,16 @@ def test_guided_search_looks_only_near_the_projection_and_only_at_what_looks_ali
 
     other = unit(descriptor + 2.0 * np.roll(descriptor, 1) * (1, -1, 1, -1))
     assert (pairs(near, descriptor), pairs(far, descriptor), pairs(near, other)) == (1, 0, 0)
+
+
+def test_near_pairs_are_those_that_comparing_all_with_all_finds():
+    rng = np.random.default_rng(4)
+    xy_a, xy_b = rng.uniform(0, 100, (60, 2)), rng.uniform(0, 100, (70, 2)).astype(np.float32)
+    index_a, index_b = _near(xy_a, xy_b, 8.0)
+    expected = np.argwhere((np.abs(xy_a[:, None] - xy_b) < 8.0).all(2))
+    assert {*zip(index_a.tolist(), index_b.tolist())} == {*map(tuple, expected.tolist())}
+    assert len(index_a) == len(expected) > 50
+    assert [len(part) for part in _near(xy_a, xy_b + np.float32(500), 8.0)] == [0, 0]
 
 
 def test_guided_search_for_nothing_finds_nothing():
