@@ -70,6 +70,10 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="At the pace of the stamps, dropping frames.")] = False,
     max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Rate to hold: the matcher leaves earlier when time is short.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(help="auto, torch, onnx or openvino (the extractor alone).")] = None,
 ) -> None:
     """Find the camera's way through a recording and map what it sees.
 
@@ -82,7 +86,7 @@ def run(
 
     options = RunOptions(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
-        config, tuple(set_ or ()), seed, realtime, max_frames,
+        config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime,
     )  # fmt: skip
     with RunDisplay() as display:
         result = run_slam(options, display.update)

@@ -15,11 +15,14 @@ from slam.graph.window import choose_window
 from slam.mapping.map import Map
 from slam.mapping.mapper import Mapper, feature_colors
 from slam.matching import make_matcher
+from slam.matching.video import video_matcher
 from slam.stopwatch import Stopwatch
+from slam.tracking.deadline import Deadline
 from slam.tracking.initialization import MonoInitializer, TwoViewStart
 from slam.tracking.keyframes import KeyframeChoice
 from slam.tracking.motion import MotionModel
 from slam.tracking.observe import Observer
+from slam.tracking.placed import PlacedFrames
 from slam.tracking.relocalization import Relocalizer
 from slam.tracking.tracker import Tracker, TrackResult
 from slam.trajectory import Trajectory
@@ -27,16 +30,21 @@ from slam.types import Correction, Float64, Frame, Int64, MapSnapshot, Matches, 
 
 
 class Slam:
-    """Visual SLAM on a stream of frames. Synchronous; give it a Graph of another process to optimise beside it."""
+    """Visual SLAM on a stream of frames. Synchronous; give it a Graph of another process to optimise beside it.
 
-    def __init__(self, rig: Rig, mode: Mode, config: SlamConfig, graph: Graph | None = None) -> None:
+    ``fps``: the rate to hold by leaving the matcher earlier, 0 for none; only with it do answers depend on time.
+    """
+
+    def __init__(self, rig: Rig, mode: Mode, config: SlamConfig, graph: Graph | None = None, fps: float = 0.0) -> None:
         self.mode, self.config = mode, config
         self.observer = Observer(rig, mode, config.features)
         self.matcher = make_matcher(config.matcher, config.features.name)
         self.map = Map(make_extractor(config.features).descriptor_dim)
         self._rig = rig
         self._motion = MotionModel()
-        self._tracker = Tracker(rig, self.matcher, config.tracking, config.graph.sigma_disparity_px)
+        self.deadline = Deadline(fps)
+        self.video = video_matcher(self.matcher, config, mode, lambda: self.deadline.left_ms)
+        self._tracker = Tracker(rig, self.video, config.tracking, config.graph.sigma_disparity_px)
         self._relocalizer = Relocalizer(self._tracker)
         self._initializer = MonoInitializer(rig.left, self.matcher, config.init)
         self._keyframes = KeyframeChoice(config.keyframes)
@@ -45,12 +53,14 @@ class Slam:
         self._covariances: dict[int, Float64] = {}  # keyframe_id -> (6, 6), of the last optimisation
         self._seen_ids: Int64 = np.zeros(0, np.int64)  # landmarks of the last tracked frame
         self._is_lost = False
-        self._placed: list[tuple[int, int, Float64]] = []  # stamp_ns, reference keyframe_id, T_keyframe_cam
+        self._placed = PlacedFrames()
         self.graph_failures: list[str] = []
 
     def process(self, frame: Frame, observation: Observation | None = None) -> Track:
         """Where the camera was at this frame; ``observation`` if ``self.observer`` made it ahead of time."""
         watch = Stopwatch()
+        self.deadline.begin()
+        self.video.begin(frame.index)
         if observation is None:
             with watch("extract"):
                 observation = self.observer.observe(frame)
@@ -64,7 +74,7 @@ class Slam:
             return self._lose(frame, observation, result, watch)
 
         self._motion.update(frame.stamp_ns, result.T_world_cam)
-        self._place(frame.stamp_ns, result.T_world_cam)
+        self._placed.add(frame.stamp_ns, result.T_world_cam, self.map.last_keyframe)
         keyframe_id = (
             self._keep(frame, observation, result, watch) if self._is_worth_keeping(frame, result, observation) else -1
         )
@@ -80,10 +90,7 @@ class Slam:
 
     def trajectory(self) -> Trajectory:
         """Every tracked frame, as the map knows it now."""
-        ordered = sorted(self._placed, key=lambda placed: placed[0])
-        poses = [self.map.keyframes[k].T_world_cam @ T_keyframe_cam for _, k, T_keyframe_cam in ordered]
-        stamps_ns = np.array([stamp_ns for stamp_ns, _, _ in ordered], np.int64)
-        return Trajectory(stamps_ns, np.array(poses).reshape(-1, 4, 4))
+        return self._placed.trajectory(self.map.keyframes)
 
     def snapshot(self) -> MapSnapshot:
         """A copy of the map to look at."""
@@ -139,7 +146,7 @@ class Slam:
         seen = np.full(len(observation), -1, np.int64)
         seen[start.index_b] = ids
         second = self.map.add_keyframe(frame.index, observation, start.T_world_cam_b, seen)
-        self._place(start.frame_a.stamp_ns, np.eye(4), first.keyframe_id)
+        self._placed.add(start.frame_a.stamp_ns, np.eye(4), first)
         self._optimize(Stopwatch())
         self._take_correction()
         return second.keyframe_id
@@ -149,7 +156,7 @@ class Slam:
     ) -> Track:
         keyframe = self.map.keyframes[keyframe_id]
         self._motion.update(frame.stamp_ns, keyframe.T_world_cam)
-        self._place(frame.stamp_ns, keyframe.T_world_cam, keyframe_id)
+        self._placed.add(frame.stamp_ns, keyframe.T_world_cam, keyframe)
         self._seen_ids = keyframe.landmark_ids
         inliers = int((keyframe.landmark_ids >= 0).sum())
         result = TrackResult(keyframe.T_world_cam, keyframe.landmark_ids, "map started", matches, inliers)
@@ -162,8 +169,8 @@ class Slam:
             result = self._tracker.track(observation, self.map, guess, self._seen_ids, Stopwatch())
             if result.T_world_cam is not None:
                 guess = result.T_world_cam
-                placed.append((frame.stamp_ns, 0, invert(self.map.keyframes[0].T_world_cam) @ guess))
-        self._placed[:0] = placed  # in front: the last entry is where the camera is now
+                placed.append((frame.stamp_ns, guess))
+        self._placed.add_before(placed, self.map.keyframes[0])
 
     def _locate(self, frame: Frame, observation: Observation, watch: Stopwatch) -> TrackResult:
         guess = self._motion.predict(frame.stamp_ns)
@@ -196,7 +203,7 @@ class Slam:
         assert result.T_world_cam is not None
         with watch("map"):
             keyframe = self._mapper.insert(self.map, frame, observation, result.T_world_cam, result.landmark_ids)
-        self._placed[-1] = (frame.stamp_ns, keyframe.keyframe_id, np.eye(4))
+        self._placed.became(keyframe)
         self._optimize(watch)
         return keyframe.keyframe_id
 
@@ -214,25 +221,21 @@ class Slam:
         rows = np.arange(self.map.num_landmarks)
         T_new_old = self.map.keyframes[newest].T_world_cam @ invert(before)
         self.map.move(later, rows[self.map.born[: len(rows)] > newest], T_new_old)
-        if self._placed:
-            _, keyframe_id, T_keyframe_cam = self._placed[-1]
-            self._motion.moved(self.map.keyframes[keyframe_id].T_world_cam @ T_keyframe_cam)
+        T_world_cam = self._placed.last(self.map.keyframes)
+        if T_world_cam is not None:
+            self._motion.moved(T_world_cam)
 
     def _reference(self, landmark_ids: Int64) -> int:
         """The keyframe that shares the most landmarks, the last one when none does."""
         shared = self.map.covisible(landmark_ids)
         return shared[0][0] if shared else self.map.last_keyframe.keyframe_id
 
-    def _place(self, stamp_ns: int, T_world_cam: Float64, keyframe_id: int = -1) -> None:
-        """Remember a frame relative to a keyframe, so that it follows every later correction."""
-        keyframe = self.map.keyframes[keyframe_id] if keyframe_id >= 0 else self.map.last_keyframe
-        self._placed.append((stamp_ns, keyframe.keyframe_id, invert(keyframe.T_world_cam) @ T_world_cam))
-
     def _track(
         self, frame: Frame, observation: Observation, result: TrackResult, keyframe_id: int, watch: Stopwatch
     ) -> Track:
         status = self._status(result)
         self._is_lost = status is TrackStatus.LOST
+        self.deadline.end(watch.ms)
         return Track(
             frame.index,
             frame.stamp_ns,
@@ -248,6 +251,7 @@ class Slam:
             result.matches.pruned,
             keyframe_id,
             watch.ms,
+            result.matches.hurried,
         )
 
     def _status(self, result: TrackResult) -> TrackStatus:

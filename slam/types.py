@@ -122,6 +122,7 @@ class Matches:
     confidence: Float32  # (K,) in [0, 1]
     exit_layer: int = 0  # layers run, 1 .. num_layers; 0 for a matcher without layers
     pruned: float = 0.0  # share of all points dropped before the exit, in [0, 1]
+    hurried: bool = False  # left unsure, for lack of time
 
     def __len__(self) -> int:
         return len(self.index_a)
@@ -150,6 +151,7 @@ class Track:
     pruned: float = 0.0
     keyframe_id: int = -1  # of the keyframe this frame became, -1 for none
     ms: dict[str, float] = field(default_factory=dict)  # stage -> milliseconds
+    hurried: bool = False  # the matcher left unsure, for lack of time
 
     @property
     def is_tracked(self) -> bool:

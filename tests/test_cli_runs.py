@@ -21,7 +21,7 @@ FRAMES = 30
 REALTIME_FRAMES = 110
 HEALTH_KEYS = {
     *("stamp_ns", "status", "reason", "features", "matches", "inliers", "exit_layer", "pruned"),
-    *("ms", "total_ms", "dropped"),
+    *("ms", "total_ms", "dropped", "hurried", "latency_ms"),
 }
 LEFT_BEHIND = {
     *("config.toml", "trajectory.txt", "trajectory_causal.txt", "health.jsonl", "summary.json"),
@@ -76,7 +76,7 @@ def test_a_run_leaves_all_its_files_and_nothing_else(rgbd):
 
 def test_the_terminal_ends_with_a_bar_and_a_table(rgbd):
     (first, _), _ = rgbd
-    for word in (f"{FRAMES}/{FRAMES}", "fps", "tracking", "exit layer", "coverage", "ATE", "latency", "results"):
+    for word in (f"{FRAMES}/{FRAMES}", "fps", "tracking", "exit layer", "coverage", "ATE", "frame time", "results"):
         assert word in first.out
 
 
@@ -90,6 +90,7 @@ def test_health_has_a_record_for_every_frame(rgbd):
     for record in records:
         assert record.keys() >= HEALTH_KEYS
         assert record["status"] == "tracking" and record["dropped"] == 0
+        assert not record["hurried"] and record["latency_ms"] is None
         assert 0 < record["ms"]["extract"] <= record["total_ms"]
     assert all(1 <= record["exit_layer"] <= 6 and record["ms"]["match"] > 0 for record in records[1:])
 
@@ -101,6 +102,7 @@ def test_the_summary_tells_error_coverage_speed_and_versions(rgbd):
     assert figures["ate"]["rmse"] < 0.010 and figures["ate_causal"]["rmse"] < 0.010  # m
     assert {"p50", "p95", "p99"} <= figures["latency_ms"]["match"].keys()
     assert figures["versions"]["torch"] and figures["seed"] == 0 and figures["peak_memory_mb"] > 0
+    assert figures["hurried"] == 0 and figures["info"]["exit"].startswith("exit ")
     assert figures["command"].startswith("slam run demo") and figures["notes"] == []
 
 
@@ -166,6 +168,37 @@ def test_a_screenshot_needs_no_display(tmp_path):
     assert (done.code, done.err) == (0, "")
     assert picture.shape[1] >= 640 and picture.std() > 10
     assert (picture[:, : picture.shape[1] // 2].max(2) > 60).sum() > 500  # px of the map, at the left
+
+
+def test_a_rate_that_cannot_be_held_hurries_the_matcher_and_loses_no_frame(slam, tmp_path):
+    args = (
+        "--features",
+        "sift",
+        "--fps",
+        "1000",
+        "--runtime",
+        "torch",
+        "--max-frames",
+        "8",
+        "--set",
+        "matcher.exit=off",
+    )
+    done = slam("run", "demo", *args, "--viewer", "none", "--out", "run")
+    figures, records = summary(tmp_path / "run"), health(tmp_path / "run")
+    assert (done.code, done.err, figures["tracked"]) == (0, "", 8)
+    assert 1 <= figures["hurried"] == sum(r["hurried"] for r in records)
+    assert f"{figures['hurried']} frames hurried" in " ".join(done.out.split())
+    assert all(r["exit_layer"] == 6 or r["hurried"] for r in records[1:])
+    assert figures["info"]["runtime"] == "torch"
+
+
+def test_audits_of_two_replays_say_the_same(slam, tmp_path):
+    for name in "ab":
+        args = ("--features", "sift", "--set", "matcher.audit_share=0.5", "--max-frames", "10", "--viewer", "none")
+        assert slam("run", "demo", *args, "--out", name).code == 0
+    first, second = (summary(tmp_path / name)["audit"] for name in "ab")
+    assert first == second and 2 <= first["count"] <= 8
+    assert 0.0 <= first["low"] <= first["loss"] <= first["high"] <= 1.0
 
 
 # --- broken images ---
@@ -273,6 +306,12 @@ def test_realtime_counts_what_it_drops(realtime):
     assert sum(r["dropped"] for r in records) == result.summary.dropped == REALTIME_FRAMES - len(records)
     for before, after in itertools.pairwise(records):
         assert after["index"] == before["index"] + 1 + after["dropped"]
+
+
+def test_realtime_says_how_old_a_frame_was_when_it_was_answered(realtime):
+    result = realtime[0]
+    assert all(r["latency_ms"] >= r["total_ms"] - 0.01 for r in health(result.folder))  # ms, of rounding
+    assert result.summary.latency_ms["camera to answer"]["p95"] > 0
 
 
 def test_a_killed_graph_is_reported_and_does_not_end_the_run(realtime):

@@ -28,7 +28,7 @@ from slam.trajectory import Trajectory, seconds_text, write_tum
 from slam.types import Float64, MapSnapshot, Mode, Track
 
 MAX_DIFF_S = 0.02  # between a pose and its ground truth, as in the TUM benchmark's tools
-OWN_INFO = ("seed", "command", "frames", "notes")  # entries of ``info`` that have a field of their own
+OWN_INFO = ("seed", "command", "frames", "notes", "audit")  # entries of ``info`` that have a field of their own
 
 
 class RunRecorder:
@@ -65,12 +65,15 @@ class RunRecorder:
         with written_whole(self.folder / "config.toml") as path:
             write_config_file(config, path, extra)
 
-    def add(self, track: Track, total_ms: float, dropped: int = 0) -> None:
-        """Record one answered frame. ``dropped``: frames given up since the one before."""
+    def add(self, track: Track, total_ms: float, dropped: int = 0, latency_ms: float | None = None) -> None:
+        """Record one answered frame.
+
+        ``dropped``: frames given up since the one before; ``latency_ms``: from the camera to the answer, in real time.
+        """
         self._ended_s = time.perf_counter()
         if not self._records:
             self._started_s = self._ended_s - total_ms / 1e3
-        record = FrameRecord.of(track, total_ms, dropped)
+        record = FrameRecord.of(track, total_ms, dropped, latency_ms)
         self._records.append(record)
         self._health.write(json.dumps(asdict(record)) + "\n")
         self._health.flush()
@@ -87,8 +90,8 @@ class RunRecorder:
     ) -> Summary:
         """Write trajectory.txt, map.ply, the pictures and summary.json, and return the summary.
 
-        ``info`` goes into the summary; its ``seed``, ``command``, ``frames`` (given by the source) and ``notes`` fill
-        the fields of that name. Ground truth that fits no stamp leads to a note, not to an error.
+        ``info`` goes into the summary; its ``seed``, ``command``, ``frames`` (given by the source), ``notes`` and
+        ``audit`` fill the fields of that name. Ground truth that fits no stamp leads to a note, not to an error.
         """
         self.close()
         with written_whole(self.folder / "trajectory.txt") as path:
@@ -131,6 +134,7 @@ class RunRecorder:
             versions=environment.versions(),
             hardware=environment.hardware(),
             notes=notes,
+            audit=info.get("audit"),
             info={name: value for name, value in info.items() if name not in OWN_INFO},
             **figures,
             **effort_figures(self._records, frames, self._ended_s - self._started_s),

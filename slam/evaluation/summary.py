@@ -13,6 +13,8 @@ from slam.evaluation.coverage import Coverage, coverage
 from slam.evaluation.statistics import percentiles
 from slam.types import Track, TrackStatus
 
+LATENCY = "camera to answer"
+
 
 @dataclass(frozen=True)
 class FrameRecord:
@@ -32,9 +34,11 @@ class FrameRecord:
     total_ms: float
     dropped: int  # frames given up since the record before this one
     tracked: bool = False
+    hurried: bool = False  # the matcher left unsure, for lack of time
+    latency_ms: float | None = None  # from the camera to the answer; None in replay, where nothing waits
 
     @staticmethod
-    def of(track: Track, total_ms: float, dropped: int) -> FrameRecord:
+    def of(track: Track, total_ms: float, dropped: int, latency_ms: float | None = None) -> FrameRecord:
         return FrameRecord(
             index=track.index,
             stamp_ns=int(track.stamp_ns),
@@ -50,6 +54,8 @@ class FrameRecord:
             total_ms=round(float(total_ms), 3),
             dropped=int(dropped),
             tracked=track.is_tracked,
+            hurried=track.hurried,
+            latency_ms=None if latency_ms is None else round(float(latency_ms), 3),
         )
 
 
@@ -74,10 +80,11 @@ class Summary:
     landmarks: int
     duration_s: float  # wall clock, first frame to last answer
     fps: float  # processed / duration_s
-    latency_ms: dict[str, dict[str, float]]  # stage, "total" included -> p50, p95, p99
+    latency_ms: dict[str, dict[str, float]]  # stage, "total" and in real time "camera to answer" -> p50, p95, p99
     mean_exit_layer: float | None  # over frames that were matched
     exit_histogram: dict[str, int]  # exit layer -> frames
     mean_pruned: float | None
+    hurried: int  # frames whose matcher left unsure, for lack of time
     peak_memory_mb: float
     align: str  # se3, or sim3 for mono
     ate: dict[str, Any] | None  # of the final trajectory, None without ground truth
@@ -89,6 +96,7 @@ class Summary:
     commit: str
     versions: dict[str, str]
     hardware: dict[str, str | int]
+    audit: dict[str, Any] | None = None  # what leaving the matcher early lost, see slam.matching.audit.AuditReport
     notes: tuple[str, ...] = ()  # what a reader of the figures should know
     info: dict[str, Any] = field(default_factory=dict)
 
@@ -125,6 +133,8 @@ def _times(records: list[FrameRecord], duration_s: float) -> dict[str, Any]:
     for record in records:
         for stage, ms in {**record.ms, "total": record.total_ms}.items():
             stages.setdefault(stage, []).append(ms)
+        if record.latency_ms is not None:
+            stages.setdefault(LATENCY, []).append(record.latency_ms)
     return {
         "duration_s": round(duration_s, 3),
         "fps": round(len(records) / duration_s, 2) if duration_s > 0 else 0.0,
@@ -138,13 +148,13 @@ def _exits(records: list[FrameRecord]) -> dict[str, Any]:
     return {
         "mean_exit_layer": sum(exits) / len(exits) if exits else None,
         "exit_histogram": {str(layer): n for layer, n in sorted(Counter(exits).items())},
+        "hurried": sum(r.hurried for r in records),
         "mean_pruned": sum(pruned) / len(pruned) if pruned else None,
     }
 
 
 def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     """Name and value of every line of the closing table; lines without a value are left out."""
-    total = summary.latency_ms.get("total")
     rows = [
         ("frames", _frames(summary)),
         ("coverage", _coverage(summary)),
@@ -154,8 +164,11 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("drift", _rpe(summary.rpe_per_second, "second")),
         ("map", f"{summary.keyframes} keyframes, {summary.landmarks} landmarks"),
         ("speed", f"{summary.fps:.1f} fps, {summary.duration_s:.1f} s"),
-        ("latency", f"p50 {total['p50']:.1f}, p95 {total['p95']:.1f}, p99 {total['p99']:.1f} ms" if total else ""),
+        ("frame time", _spread(summary.latency_ms.get("total"))),
+        ("latency", _spread(summary.latency_ms.get(LATENCY))),
         ("exit layer", _exit(summary)),
+        ("exit rule", str(summary.info.get("exit", ""))),
+        ("audit", _audit(summary.audit)),
         ("peak memory", f"{summary.peak_memory_mb:.0f} MB"),
         *(("note", note) for note in summary.notes),
     ]
@@ -195,11 +208,24 @@ def _rpe(figures: dict[str, Any] | None, per: str) -> str:
     return f"{translation * 1000:.1f} mm and {rotation:.3f} deg per {per}"
 
 
+def _spread(ms: dict[str, float] | None) -> str:
+    return f"p50 {ms['p50']:.1f}, p95 {ms['p95']:.1f}, p99 {ms['p99']:.1f} ms" if ms else ""
+
+
+def _audit(figures: dict[str, Any] | None) -> str:
+    if figures is None or not figures["count"]:
+        return ""
+    loss = f"loss {figures['loss']:.3f} ({figures['low']:.3f} to {figures['high']:.3f})"
+    level = f", level now {figures['level']:.4f}" if math.isfinite(figures["level"]) else ", observed only"
+    return f"{figures['count']} frames, {loss}{level}"
+
+
 def _exit(summary: Summary) -> str:
     if summary.mean_exit_layer is None:
         return ""
     histogram = ", ".join(f"{layer}: {n}" for layer, n in summary.exit_histogram.items())
-    return f"mean {summary.mean_exit_layer:.2f} ({histogram})"
+    hurried = f", {summary.hurried} frames hurried" if summary.hurried else ""
+    return f"mean {summary.mean_exit_layer:.2f} ({histogram}){hurried}"
 
 
 def _plain(value: Any) -> Any:

@@ -35,6 +35,7 @@ MATCHERS = {
     "nearest": "slam.matching.nearest:NearestMatcher",
 }
 WEIGHTS = {  # features -> matcher weights in slam/weights
+    "earlybird": "earlybird-matcher.pt",
     "sift": "sift-earlybird.pt",
 }
 

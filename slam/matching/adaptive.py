@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from torch import Tensor
 from slam.config import MatcherConfig
 from slam.errors import WeightsError
 from slam.matching import packaged_weights
-from slam.matching.early_exit import ExitChoice, ExitPolicy, chosen_exit, is_sure, staying
+from slam.matching.early_exit import ExitChoice, ExitPolicy, chosen_exit, is_sure, shows_enough, staying
 from slam.matching.lightglue import LightGlue
+from slam.matching.pace import Countdown, Pace
 from slam.matching.runtime import Runtime, make_runtime
 from slam.matching.runtime_torch import TorchRuntime
 from slam.matching.runtime_torch import sigma as sigma  # the calibration looks at states layer by layer with these
@@ -37,7 +39,12 @@ class Matching:
 
     @property
     def pruned(self) -> float:
-        return 1.0 - (len(self.of_a) + len(self.of_b)) / self.total
+        return 1.0 - self.points / self.total
+
+    @property
+    def points(self) -> int:
+        """How many are left in both views."""
+        return len(self.of_a) + len(self.of_b)
 
 
 class LightGlueMatcher:
@@ -49,11 +56,13 @@ class LightGlueMatcher:
         exits: ExitPolicy | ExitChoice,
         filter_threshold: float = 0.1,
         runtime: Runtime | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._network = network.eval().requires_grad_(False)
         self._exits = exits
         self._filter_threshold = filter_threshold
         self._runtime = runtime or TorchRuntime(network)
+        self._pace = pace or Pace()
         self._ends_at = frozenset(network.shape.assignment_layers)
         self._knows_at = frozenset(network.shape.confidence_layers)
 
@@ -86,30 +95,40 @@ class LightGlueMatcher:
 
     def with_exits(self, exits: ExitPolicy | ExitChoice) -> LightGlueMatcher:
         """A matcher of the same network with another exit rule: full depth for an audit, or what the audit chose."""
-        return LightGlueMatcher(self._network, exits, self._filter_threshold, self._runtime)
+        return LightGlueMatcher(self._network, exits, self._filter_threshold, self._runtime, self._pace)
 
-    def match(self, a: MatchView, b: MatchView, *, max_layers: int = 0) -> Matches:
+    def match(self, a: MatchView, b: MatchView, *, max_layers: int = 0, budget_ms: float = math.inf) -> Matches:
         """Correspondences of two views; at most ``max_layers`` layers are run (0: as configured).
 
         Where the weights have no assignment head after that layer, the next layer that has one ends the matching.
+        With a budget it ends, ``hurried``, at the first layer with a head after which the time left does not suffice
+        for the next one; only then does the answer depend on the clock.
         Raises WeightsError when the descriptors have another length than the network's.
         """
-        return self.match_many([(a, b)], max_layers=max_layers)[0]
+        countdown = Countdown(self._pace, budget_ms) if budget_ms < math.inf else None
+        return self._matched([(a, b)], max_layers, countdown)[0]
 
     def match_many(self, pairs: Sequence[tuple[MatchView, MatchView]], *, max_layers: int = 0) -> list[Matches]:
         """The matches of every pair, bit for bit those of ``match``: each leaves and is pruned by itself.
 
         The layers take all pairs that are still on their way together. Raises WeightsError as ``match`` does.
         """
+        return self._matched(pairs, max_layers)
+
+    def _matched(
+        self, pairs: Sequence[tuple[MatchView, MatchView]], max_layers: int, countdown: Countdown | None = None
+    ) -> list[Matches]:
         for pair in pairs:
             self._check_length(*pair)
         found = [Matches.none()] * len(pairs)
         with torch.inference_mode():
             running = self._begun(pairs, max_layers)
+            if countdown is not None:
+                countdown.begun()
             for layer in range(self.num_layers):
                 states = self._runtime.layer(layer, [m.state for m in running.values()]) if running else []
                 for i, state in zip(list(running), states, strict=True):
-                    step = self._after(layer, replace(running[i], state=state))
+                    step = self._after(layer, replace(running[i], state=state), countdown)
                     if isinstance(step, Matches):
                         found[i] = step
                         del running[i]
@@ -129,15 +148,29 @@ class LightGlueMatcher:
             running[i] = Matching(state, np.arange(m), np.arange(n), m + n, policy, last)
         return running
 
-    def _after(self, layer: int, matching: Matching) -> Matches | Matching:
+    def _after(self, layer: int, matching: Matching, countdown: Countdown | None) -> Matches | Matching:
         """What becomes of a pair after a layer: its matches, or the pair without the points that leave."""
+        if countdown is None:
+            return self._stepped(layer, matching)
+        countdown.layer_done(matching.points)
+        step = self._stepped(layer, matching)
+        if isinstance(step, Matching):
+            if layer not in self._ends_at or not countdown.is_short_of(self._to_next_end(layer), step.points):
+                return step
+            step = replace(self._assigned(layer, matching), hurried=True)
+        countdown.end_done(matching.points)
+        return step
+
+    def _stepped(self, layer: int, matching: Matching) -> Matches | Matching:
         policy = matching.policy
         if layer == matching.last:
             return self._assigned(layer, matching)
         confidence = self._confidence(layer, matching)
         may_end = layer in self._ends_at
         if may_end and confidence is not None and is_sure(confidence, layer, matching.total, policy):
-            return self._assigned(layer, matching)
+            answer = self._assigned(layer, matching)
+            if shows_enough(len(answer), matching.total, policy):
+                return answer
         if not may_end or not policy.may_prune:
             return matching
         stays = staying(self._runtime.matchable(layer, matching.state), confidence, layer, policy).numpy()
@@ -161,6 +194,10 @@ class LightGlueMatcher:
         log_p = self._runtime.log_p(layer, matching.state)
         a, b, confidence = (values.numpy() for values in mutual_best(log_p, self._filter_threshold))
         return Matches(matching.of_a[a], matching.of_b[b], confidence, layer + 1, matching.pruned)
+
+    def _to_next_end(self, layer: int) -> int:
+        """Layers from this one to the next that has a head."""
+        return min(i for i in self._ends_at if i > layer) - layer
 
     def _last_layer(self, max_layers: int, policy: ExitPolicy) -> int:
         cap = min(max_layers or policy.max_layers, policy.max_layers) - 1

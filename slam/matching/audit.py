@@ -12,7 +12,6 @@ import numpy as np
 
 from slam.matching.calibration import ExitPath
 from slam.matching.calibration_risk import hoeffding_bentkus, upper_bound
-from slam.matching.early_exit import ExitPolicy
 from slam.types import Matches
 
 SHARE = 0.01  # of the frames
@@ -28,7 +27,7 @@ class AuditReport:
     loss: float  # mean of 1 - IoU with full depth, NaN before the first
     low: float  # the mean risk lies between these with CONFIDENCE (Hoeffding and Bentkus, either side by itself)
     high: float
-    level: float  # eps in force now; at or below 0 is full depth
+    level: float  # eps in force now, at or below 0 full depth; NaN where nothing is calibrated
 
 
 class Audit:
@@ -36,16 +35,15 @@ class Audit:
 
     eps_{t+1} = eps_t + gamma (eps - loss_t), at most the bound of the path's fastest step. Below the first bound the
     policy is full depth, which loses nothing, so the level never falls under -gamma, and whatever the frames are like
-    the mean loss of T audits is at most eps + (eps + gamma) / (gamma T).
+    the mean loss of T audits is at most eps + (eps + gamma) / (gamma T). Without a path it only observes.
     """
 
     def __init__(
-        self, path: ExitPath, layers: int, eps: float, *, share: float = SHARE, gamma: float = GAMMA, seed: int = 0
+        self, path: ExitPath | None, eps: float, *, share: float = SHARE, gamma: float = GAMMA, seed: int = 0
     ) -> None:
-        self._path, self._layers, self._eps = path, layers, eps
-        self._share, self._gamma, self._seed = share, gamma, seed
-        self._most = max(step.bound for step in path.steps)
-        self._level = min(eps, self._most)
+        self._eps, self._share, self._gamma, self._seed = eps, share, gamma, seed
+        self._most = float("nan") if path is None else max(step.bound for step in path.steps)
+        self._level = self._most if path is None else min(eps, self._most)
         self._losses: list[float] = []
 
     def wants(self, index: int) -> bool:
@@ -56,18 +54,13 @@ class Audit:
         """The loss of a pair's early matches against its matches at full depth; moves the level."""
         loss = disagreement(early, full)
         self._losses.append(loss)
-        self._level = min(self._level + self._gamma * (self._eps - loss), self._most)
+        self._level = float(np.minimum(self._level + self._gamma * (self._eps - loss), self._most))
         return loss
 
     @property
     def level(self) -> float:
         """eps in force now."""
         return self._level
-
-    @property
-    def policy(self) -> ExitPolicy:
-        """The fastest policy whose certified risk is within the level."""
-        return ExitPolicy.of_step(self._path.at(self._level), self._layers)
 
     @property
     def report(self) -> AuditReport:

@@ -62,7 +62,7 @@ def make_runtime(name: str, network: LightGlue) -> Runtime:
         raise ConfigError(f"matcher.runtime: unknown runtime '{name}'; known: {', '.join(RUNTIMES)}")
     missing = [package for package in NEEDED if importlib.util.find_spec(package) is None]
     if name == "onnx" and missing:
-        raise ConfigError(f"matcher.runtime: onnx needs {' and '.join(missing)}; pip install 'earlybird-slam[fast]'")
+        raise ConfigError(f"matcher.runtime: onnx needs {' and '.join(missing)}; pip install them")
     if name == "torch" or missing or next(network.parameters()).device.type != "cpu":
         from slam.matching.runtime_torch import TorchRuntime
 

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slam.running.mailbox import Closed, Mailbox
 from slam.tracking.observe import Observer
@@ -21,6 +21,9 @@ PAUSE_S = 1.0  # a longer hole in a recording is not waited out: a hole is no si
 EXTRACTION_S = 60.0  # features that take longer will never come
 
 
+Arrival = tuple[Frame, float]  # and when it came
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Fed:
     """A frame, observed."""
@@ -29,6 +32,7 @@ class Fed:
     observation: Observation
     extract_ms: float
     dropped: int = 0  # frames given up since the one before
+    arrived_s: float | None = None  # when the camera gave it, of time.perf_counter; None in replay
 
 
 def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iterator[Fed]:
@@ -57,10 +61,13 @@ def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iter
         thread.join(timeout=5.0)
 
 
-def realtime_feed(frames: Iterable[Frame], observer: Observer) -> Iterator[Fed]:
-    """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader."""
-    captured: Mailbox[Frame] = Mailbox()
-    observed: Mailbox[Fed] = Mailbox()
+def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox[Fed] | None = None) -> Iterator[Fed]:
+    """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader.
+
+    The reader works on one frame while the next is observed, and at most one waits in between: in ``observed``.
+    """
+    captured: Mailbox[Arrival] = Mailbox()
+    observed = observed if observed is not None else Mailbox()
     stop = threading.Event()
     threads = [
         threading.Thread(target=_capture, args=(frames, captured, stop), name="camera", daemon=True),
@@ -74,7 +81,7 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer) -> Iterator[Fed]:
             fed, _ = observed.take(EXTRACTION_S)
             dropped = fed.frame.index - last_index - 1
             last_index = fed.frame.index
-            yield Fed(fed.frame, fed.observation, fed.extract_ms, dropped)
+            yield replace(fed, dropped=dropped)
     except Closed:
         return
     finally:
@@ -83,7 +90,7 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer) -> Iterator[Fed]:
             thread.join(timeout=5.0)
 
 
-def _capture(frames: Iterable[Frame], captured: Mailbox[Frame], stop: threading.Event) -> None:
+def _capture(frames: Iterable[Frame], captured: Mailbox[Arrival], stop: threading.Event) -> None:
     due_s, last_ns = time.perf_counter(), None
     try:
         for frame in frames:
@@ -93,28 +100,28 @@ def _capture(frames: Iterable[Frame], captured: Mailbox[Frame], stop: threading.
             last_ns = frame.stamp_ns
             if stop.wait(max(0.0, due_s - time.perf_counter())):
                 break
-            captured.put(frame)
+            captured.put((frame, time.perf_counter()))
     except BaseException as error:  # noqa: BLE001 - raised again in the reader
         captured.close(error)
     else:
         captured.close()
 
 
-def _observe(captured: Mailbox[Frame], observed: Mailbox[Fed], observer: Observer) -> None:
+def _observe(captured: Mailbox[Arrival], observed: Mailbox[Fed], observer: Observer) -> None:
     try:
         while True:
-            frame, _ = captured.take(SILENCE_S)
-            observed.put(_observed(frame, observer))
+            (frame, arrived_s), _ = captured.take(SILENCE_S)
+            observed.put(_observed(frame, observer, arrived_s))
     except Closed:
         observed.close()
     except BaseException as error:  # noqa: BLE001 - raised again in the reader
         observed.close(error)
 
 
-def _observed(frame: Frame, observer: Observer) -> Fed:
+def _observed(frame: Frame, observer: Observer, arrived_s: float | None = None) -> Fed:
     start = time.perf_counter()
     observation = observer.observe(frame)
-    return Fed(frame, observation, (time.perf_counter() - start) * 1e3)
+    return Fed(frame, observation, (time.perf_counter() - start) * 1e3, 0, arrived_s)
 
 
 def _put(slots: queue.Queue, item: object, stop: threading.Event) -> bool:

@@ -8,6 +8,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
+from multiprocessing.synchronize import Event
 
 from slam.graph import no_correction
 from slam.graph.window import WindowProblem
@@ -26,6 +27,10 @@ class GraphProcess:
         self._waiting = False
         self._sender: threading.Thread | None = None
         self._start()
+
+    def wait_until_ready(self, timeout_s: float = STUCK_S) -> None:
+        """Wait for the imports of the process: they take a second of a core that the first frames need."""
+        self._ready.wait(timeout_s)
 
     @property
     def is_busy(self) -> bool:
@@ -72,7 +77,8 @@ class GraphProcess:
 
     def _start(self) -> None:
         self._pipe, theirs = self._context.Pipe()
-        self._process = self._context.Process(target=_serve, args=(theirs,), name="slam-graph", daemon=True)
+        self._ready = self._context.Event()
+        self._process = self._context.Process(target=_serve, args=(theirs, self._ready), name="slam-graph", daemon=True)
         with deaf_to_ctrl_c():
             self._process.start()
         theirs.close()
@@ -90,10 +96,11 @@ def _send(pipe: Connection, packed: memoryview) -> None:
         return
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, ready: Event) -> None:
     """Answer problems until the other end closes."""
     from slam.graph.bundle import optimize
 
+    ready.set()
     os.nice(5)  # the tracker comes first
     while True:
         try:

@@ -24,6 +24,12 @@ class Mailbox(Generic[Item]):
         self._error: BaseException | None = None
         self._replaced = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be taken."""
+        with self._changed:
+            return self._item is None
+
     def put(self, item: Item) -> None:
         with self._changed:
             self._replaced += self._item is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +50,8 @@ class RunOptions:
     seed: int | None = None
     realtime: bool = False
     max_frames: int | None = None
+    fps: float | None = None  # to hold by giving the matcher less time
+    runtime: str | None = None
 
 
 def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:
@@ -110,13 +113,25 @@ def effective_config(options: RunOptions, launch_settings: dict[str, Any]) -> Sl
         config = replace(config, features=replace(config.features, name=options.features))
     if options.matcher:
         config = replace(config, matcher=replace(config.matcher, name=options.matcher))
+    if options.runtime:
+        config = replace(config, features=replace(config.features, runtime=options.runtime))
+        config = replace(config, matcher=replace(config.matcher, runtime=matcher_runtime(options.runtime)))
     if options.seed is not None:
         config = replace(config, run=replace(config.run, seed=options.seed))
+    if options.fps is not None:
+        config = replace(config, run=replace(config.run, fps=options.fps))
     for setting in options.settings:
         config = with_setting(config, setting)
     if not 0 <= config.run.seed <= LARGEST_SEED:
         raise ConfigError(f"run.seed: must be 0 to {LARGEST_SEED}, got {config.run.seed}; change --seed")
+    if not 0 <= config.run.fps < math.inf:
+        raise ConfigError(f"run.fps: must be at least 0 frames per second, got {config.run.fps}; change --fps")
     return config
+
+
+def matcher_runtime(runtime: str) -> str:
+    """The matcher's share of a runtime asked for by name: OpenVINO is for the extractor alone."""
+    return "auto" if runtime.startswith("openvino") else runtime
 
 
 def opened_source(options: RunOptions) -> Source:

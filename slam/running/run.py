@@ -6,20 +6,23 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from slam.config import SlamConfig
 from slam.errors import SlamError
 from slam.evaluation.compare_files import aligned_to
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import Summary
-from slam.graph import Graph
 from slam.pipeline import Slam
 from slam.running.feed import Fed, realtime_feed, replay_feed
+from slam.running.graph_process import GraphProcess
+from slam.running.mailbox import Mailbox
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
 from slam.running.stopping import Stopped, StopSignals, deaf_to_ctrl_c
 from slam.running.threads import one_thread_per_worker
+from slam.running.warm_up import frame_rate, warm_up
 from slam.sources import Source
 from slam.types import Float64, Track
 from slam.viewer.choice import opened_viewer
@@ -57,8 +60,12 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     config = effective_config(options, launch_settings)
     one_thread_per_worker(config.run.seed)
     source = opened_source(options)
-    graph = _graph(options.realtime)
-    slam = Slam(source.rig, source.mode, config, graph)
+    graph = GraphProcess() if options.realtime else None  # in replay the pipeline calls it in line
+    fps = config.run.fps or (frame_rate(source) if options.realtime else 0.0)
+    slam = Slam(source.rig, source.mode, config, graph, fps)
+    warm_up(slam, source.rig)
+    if graph is not None:
+        graph.wait_until_ready()
     with deaf_to_ctrl_c():
         viewer = opened_viewer(options.viewer, options.screenshot)
     with RunRecorder(options.out) as recorder, StopSignals() as stop:
@@ -91,6 +98,7 @@ class _Loop:
         self._recorder, self._viewer, self._stop, self._on_progress = recorder, viewer, stop, on_progress
         self._done, self._start_s, self._shown_s = 0, time.perf_counter(), 0.0
         self._last: tuple[Fed, Track, float] | None = None
+        self._observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
 
     def run(self, realtime: bool) -> BaseException | None:
         """Answer every frame; what ended the run early, or None."""
@@ -98,6 +106,8 @@ class _Loop:
             for fed in self._feed(realtime):
                 self._answer(fed)
                 self._stop.check()
+                if self._observed.is_empty:
+                    self._slam.video.audit()
         except (Stopped, KeyboardInterrupt, SlamError) as ending:
             return ending
         return None
@@ -110,6 +120,9 @@ class _Loop:
             "rig": self._source.rig.name,
             "features": self._config.features.name,
             "matcher": self._config.matcher.name,
+            "exit": getattr(self._slam.matcher, "exit_note", ""),
+            "runtime": getattr(self._slam.matcher, "runtime", ""),
+            "audit": self._audit_figures(),
             "realtime": options.realtime,
             "frames": self._done if ending else len(self._source),
             "skips": [{"index": s.index, "stamp_ns": s.stamp_ns, "reason": s.reason} for s in self._source.skipped],
@@ -123,16 +136,18 @@ class _Loop:
 
     def _feed(self, realtime: bool) -> Iterator[Fed]:
         if realtime:
-            return realtime_feed(self._source, self._slam.observer)
+            return realtime_feed(self._source, self._slam.observer, self._observed)
         return replay_feed(self._source, self._slam.observer, self._config.run.ahead)
 
     def _answer(self, fed: Fed) -> None:
         start = time.perf_counter()
+        self._slam.deadline.extracted_beside(fed.extract_ms)
         track = self._slam.process(fed.frame, fed.observation)
-        track.ms["extract"] = fed.extract_ms
-        self._recorder.add(track, (time.perf_counter() - start) * 1e3 + fed.extract_ms, fed.dropped)
-        self._done += 1
         now = time.perf_counter()
+        track.ms["extract"] = fed.extract_ms
+        latency_ms = None if fed.arrived_s is None else (now - fed.arrived_s) * 1e3
+        self._recorder.add(track, (now - start) * 1e3 + fed.extract_ms, fed.dropped, latency_ms)
+        self._done += 1
         fps = self._done / (now - self._start_s)
         self._last = (fed, track, fps)
         if self._viewer.is_live and now - self._shown_s > 1.0 / self._config.run.viewer_hz:
@@ -158,6 +173,10 @@ class _Loop:
             )
         )
 
+    def _audit_figures(self) -> dict[str, Any] | None:
+        report = self._slam.video.report
+        return None if report is None else asdict(report)
+
     def _ground_truth_world(self) -> Float64 | None:
         """(F, 3) the true camera centres, laid over the map; None while there is too little to align."""
         truth = self._source.ground_truth
@@ -180,15 +199,6 @@ class _Loop:
 def _command() -> str:
     """What the user typed."""
     return shlex.join(["slam", *sys.argv[1:]])
-
-
-def _graph(realtime: bool) -> Graph | None:
-    """In real time the graph has a process of its own; None lets the pipeline call it in line."""
-    if not realtime:
-        return None
-    from slam.running.graph_process import GraphProcess
-
-    return GraphProcess()
 
 
 def _default_screenshot(options: RunOptions, recorder: RunRecorder) -> Path | None:

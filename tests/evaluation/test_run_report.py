@@ -1,6 +1,7 @@
 """What a run leaves in its folder."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,28 @@ def test_a_run_that_never_found_its_way_still_has_a_summary(tmp_path):
         summary = recorder.finish(Trajectory(np.zeros(0, np.int64), np.zeros((0, 4, 4))), None, Mode.MONO, EMPTY_MAP)
     assert (summary.frames, summary.coverage, summary.align) == (0, 0.0, "sim3")
     assert ("note", "no ground truth: no error figures") in summary_rows(summary)
+
+
+def test_latency_and_hurried_frames_are_counted_where_there_are_any(tmp_path, truth):
+    with RunRecorder(tmp_path / "out") as recorder:
+        for track in tracks(truth)[:20]:
+            recorder.add(replace(track, hurried=track.index % 2 == 0), 20.0, 0, 25.0 + track.index)
+        summary = recorder.finish(poses_of(tracks(truth)[:20]), None, Mode.RGBD, EMPTY_MAP)
+    assert summary.hurried == 11 and summary.latency_ms["camera to answer"]["p50"] == 35.5
+    rows = dict(summary_rows(summary))
+    assert rows["exit layer"].endswith("11 frames hurried") and rows["latency"].startswith("p50 35.5, p95")
+    assert "camera to answer" not in run(tmp_path / "replay", truth).latency_ms
+
+
+def test_the_audit_is_a_field_and_a_line(tmp_path, truth):
+    figures = {"count": 3, "loss": 0.012, "low": 0.0, "high": 0.4, "level": 0.019}
+    summary = run(tmp_path / "out", truth, info={"audit": figures, "exit": "exit calibrated"})
+    assert json.loads((tmp_path / "out/summary.json").read_text())["audit"] == figures
+    rows = dict(summary_rows(summary))
+    assert rows["audit"] == "3 frames, loss 0.012 (0.000 to 0.400), level now 0.0190"
+    assert rows["exit rule"] == "exit calibrated"
+    observed = run(tmp_path / "other", truth, info={"audit": figures | {"level": float("nan")}})
+    assert dict(summary_rows(observed))["audit"].endswith("observed only")
 
 
 def test_the_table_names_error_speed_and_effort(tmp_path, truth):

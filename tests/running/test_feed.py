@@ -1,6 +1,7 @@
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from slam.config import FeatureConfig
 from slam.errors import SourceError
 from slam.running import feed
 from slam.running.feed import realtime_feed, replay_feed
+from slam.running.mailbox import Mailbox
 from slam.tracking.observe import Observer
 from slam.types import Frame, Mode
 
@@ -90,6 +92,24 @@ def test_realtime_counts_what_a_slow_reader_misses():
 def test_realtime_raises_the_sources_error():
     with pytest.raises(SourceError, match="gone"):
         list(realtime_feed(broken_after(3), OBSERVER))
+
+
+@pytest.mark.parametrize("feeding", [realtime_feed, lambda given, observer: replay_feed(given, observer, 2)])
+def test_a_bug_in_the_extraction_reaches_the_reader(feeding):
+    def with_a_wrong_image():
+        yield from frames(2)
+        yield Frame(2, 20 * MS, np.zeros((48, 64), np.float64))
+
+    with pytest.raises(cv2.error):
+        list(feeding(with_a_wrong_image(), OBSERVER))
+    assert not threads_named("camera", "observe")
+
+
+def test_a_frame_knows_when_it_arrived():
+    observed = Mailbox()
+    for fed in realtime_feed(frames(5), OBSERVER, observed):
+        assert fed.arrived_s + fed.extract_ms / 1e3 <= time.perf_counter() < fed.arrived_s + 2.0
+    assert observed.is_empty and fed.frame.index == 4
 
 
 def test_realtime_ends_its_threads_when_the_reader_leaves():

@@ -83,6 +83,14 @@ def test_nobody_waits_for_a_process_that_is_still_starting(graph):
     assert answer(graph).failure == ""
 
 
+def test_once_it_is_ready_the_process_answers_at_once(graph):
+    graph.wait_until_ready()
+    start = time.perf_counter()
+    graph.submit(problem())
+    assert answer(graph).failure == ""
+    assert time.perf_counter() - start < 1.0  # s, less than the imports take
+
+
 def test_a_killed_process_is_an_answer_that_says_so_and_the_next_problem_is_solved(graph):
     graph.submit(problem())
     answer(graph)

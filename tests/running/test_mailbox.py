@@ -14,6 +14,13 @@ def test_the_newest_item_wins_and_the_replaced_are_counted():
     assert mailbox.take(1.0) == (4, 4)
 
 
+def test_whether_something_waits_can_be_seen_without_taking_it():
+    mailbox = Mailbox()
+    assert mailbox.is_empty
+    mailbox.put("a")
+    assert not mailbox.is_empty and mailbox.take(1.0) == ("a", 0) and mailbox.is_empty
+
+
 def test_the_count_starts_again_after_every_take():
     mailbox = Mailbox()
     mailbox.put("a")

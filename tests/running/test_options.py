@@ -61,6 +61,22 @@ def test_the_order_is_defaults_then_file_then_option_then_set(tmp_path):
     assert (config.run.seed, config.run.ahead, config.tracking.min_matches, config.features.name) == (3, 2, 21, "sift")
 
 
+def test_the_rate_and_the_runtime_find_their_settings():
+    config = effective_config(RunOptions("demo", fps=30.0, runtime="onnx"), {})
+    assert (config.run.fps, config.matcher.runtime, config.features.runtime) == (30.0, "onnx", "onnx")
+
+
+def test_openvino_is_for_the_extractor_alone():
+    config = effective_config(RunOptions("demo", runtime="openvino"), {})
+    assert (config.matcher.runtime, config.features.runtime) == ("auto", "openvino")
+
+
+@pytest.mark.parametrize("fps", [-1.0, float("inf"), float("nan")])
+def test_a_rate_that_is_none_is_an_error(fps):
+    with pytest.raises(ConfigError, match="must be at least 0 frames per second"):
+        effective_config(RunOptions("demo", fps=fps), {})
+
+
 def test_nothing_typed_is_the_default_configuration():
     assert effective_config(RunOptions("demo"), {}) == SlamConfig()
 

@@ -1,0 +1,96 @@
+"""The matcher as tracking uses it, frame after frame: within the time that a frame has left, and audited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from slam.config import MatcherConfig, SlamConfig
+from slam.errors import ConfigError
+from slam.matching import Matcher, packaged_weights
+from slam.matching.adaptive import LightGlueMatcher
+from slam.matching.audit import Audit, AuditReport
+from slam.matching.calibration import ExitTable, exit_file, read_exit_table
+from slam.matching.early_exit import ExitChoice, ExitPolicy
+from slam.types import Matches, MatchView, Mode
+
+Pair = tuple[MatchView, MatchView, Matches]
+
+
+class VideoMatcher:
+    """A Matcher that remembers the pair of a frame to be audited, for ``audit`` to match again when there is time.
+
+    Where the exit is calibrated, the audit moves its level, for tracking alone; elsewhere it only observes. A
+    hurried answer shows nothing about the exit and is not audited, nor is one whose layers were limited.
+    """
+
+    def __init__(
+        self, matcher: Matcher, audit: Audit | None, table: ExitTable | None, left_ms: Callable[[], float]
+    ) -> None:
+        self._matcher, self._audit, self._table, self._left_ms = matcher, audit, table, left_ms
+        self._is_wanted = False
+        self._pending: Pair | None = None
+
+    @property
+    def num_layers(self) -> int:
+        return self._matcher.num_layers
+
+    @property
+    def report(self) -> AuditReport | None:
+        """What the audit saw, None when there is none."""
+        return self._audit.report if self._audit is not None else None
+
+    def begin(self, frame_index: int) -> None:
+        """The next matches belong to this frame."""
+        self._is_wanted = self._audit is not None and self._audit.wants(frame_index)
+
+    def match(self, a: MatchView, b: MatchView, *, max_layers: int = 0) -> Matches:
+        if max_layers or not isinstance(self._matcher, LightGlueMatcher):
+            return self._matcher.match(a, b, max_layers=max_layers)
+        found = self._matcher.match(a, b, budget_ms=self._left_ms())
+        if self._is_wanted and not found.hurried:
+            self._pending = (a, b, found)
+        return found
+
+    def match_many(self, pairs: Sequence[tuple[MatchView, MatchView]], *, max_layers: int = 0) -> list[Matches]:
+        return self._matcher.match_many(pairs, max_layers=max_layers)
+
+    def audit(self) -> None:
+        """Match the remembered pair at full depth, if there is one, and follow the loss."""
+        if self._pending is None or self._audit is None or not isinstance(self._matcher, LightGlueMatcher):
+            return
+        (a, b, found), self._pending = self._pending, None
+        full = self._matcher.with_exits(ExitPolicy.off(self.num_layers)).match(a, b)
+        self._audit.observe(found, full)
+        if self._table is not None:
+            self._matcher = self._matcher.with_exits(exits_at(self._table, self._audit.level))
+
+
+def video_matcher(matcher: Matcher, config: SlamConfig, mode: Mode, left_ms: Callable[[], float]) -> VideoMatcher:
+    """With the audit that ``config.matcher`` asks for, if anything may leave early. Raises ConfigError."""
+    share, features = config.matcher.audit_share, config.features
+    if not 0.0 <= share <= 1.0:
+        raise ConfigError(f"matcher.audit_share: must lie between 0 and 1, got {share}")
+    if not share or not matcher.num_layers or config.matcher.exit == "off":
+        return VideoMatcher(matcher, None, None, left_ms)
+    table = calibrated_exits(config.matcher, features.name)
+    points = features.stereo_max_keypoints if mode is Mode.STEREO else features.max_keypoints
+    path = table.path_for(points) if table is not None else None
+    audit = Audit(path, config.matcher.exit_eps, share=share, seed=config.run.seed)
+    return VideoMatcher(matcher, audit, table, left_ms)
+
+
+def exits_at(table: ExitTable, level: float) -> ExitChoice:
+    """The fastest policies of a table whose certified risk is within ``level``, at or below 0 full depth."""
+    policies = [(path.points, ExitPolicy.of_step(path.at(level), table.layers)) for path in table.paths]
+    return ExitChoice(tuple(policies), f"exit calibrated, its level moved to {level:.4f} by the audit")
+
+
+def calibrated_exits(config: MatcherConfig, features: str) -> ExitTable | None:
+    """The calibration that is in force as it stands; None under any other rule, or when settings narrow it."""
+    is_narrowed = config.max_layers or config.depth_confidence <= 0 or config.width_confidence <= 0
+    if config.exit != "calibrated" or is_narrowed:
+        return None
+    weights = Path(config.weights) if config.weights else packaged_weights(features)
+    file = exit_file(weights)
+    return read_exit_table(file, weights) if file.is_file() else None
