@@ -20,7 +20,7 @@ FEATURE_ALIASES = {"aliked": "aliked-n16"}
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    name: str = "sift"  # a row of slam.features.FEATURES
+    name: str = "earlybird"  # a row of slam.features.FEATURES
     max_keypoints: int = 512  # per image
     stereo_max_keypoints: int = 1024  # per image of a stereo pair
     weights: str = ""  # file of extractor weights, "" for the ones that come with the name

@@ -18,7 +18,7 @@ def calibrate_exit_command(
     recording: Annotated[
         list[Path] | None, typer.Option(help="RGB-D recording in TUM layout, or a folder of them, any number.")
     ] = None,
-    features: Annotated[str, typer.Option(help="A name that `slam features` lists.")] = "sift",
+    features: Annotated[str, typer.Option(help="A name that `slam features` lists.")] = "earlybird",
     feature_weights: Annotated[str, typer.Option(help="File of the extractor's weights; its own by default.")] = "",
     weights: Annotated[Path | None, typer.Option(help="Of the matcher; those of the features by default.")] = None,
     keypoints: Annotated[list[int] | None, typer.Option(help="Per image, any number of times.")] = None,

@@ -18,7 +18,7 @@ def train_matcher_command(
         "training/matcher"
     ),
     recording: Annotated[list[Path] | None, typer.Option(help="RGB-D recording in TUM layout, any number.")] = None,
-    features: Annotated[str, typer.Option(help="Whose descriptors it learns to match.")] = "sift",
+    features: Annotated[str, typer.Option(help="Whose descriptors it learns to match.")] = "earlybird",
     feature_weights: Annotated[str, typer.Option(help="File of the extractor's weights; its own by default.")] = "",
     keypoints: Annotated[int, typer.Option(help="Extracted per view.")] = 512,
     scenes: Annotated[int, typer.Option(help="Synthetic ones in the cache, of four views each.")] = 4000,

@@ -38,7 +38,7 @@ class CalibrateOptions:
 
     images: Path | None = None  # photographs (folder or tar), or a folder of shards
     recordings: tuple[Path, ...] = ()  # TUM layout with depth and ground truth
-    features: str = "sift"
+    features: str = "earlybird"
     extractor_weights: str = ""  # "" for those that come with the features
     weights: Path | None = None  # of the matcher, None for those that come with the features
     keypoints: tuple[int, ...] = (512,)

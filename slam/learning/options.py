@@ -13,7 +13,7 @@ class TrainOptions:
     images: Path  # folder or tar of photographs, with manifest.csv (file, split) or without
     out: Path  # folder for the cache of features, checkpoint, log and weights
     recordings: tuple[Path, ...] = ()  # RGB-D recordings in TUM layout with ground truth, rendered or real
-    features: str = "sift"  # a row of slam.features.FEATURES
+    features: str = "earlybird"  # a row of slam.features.FEATURES
     feature_weights: str = ""  # of the extractor, "" for those that belong to its name
     keypoints: int = 512  # extracted per view
     scenes: int = 4000  # synthetic, of four views each, in the cache

@@ -9,10 +9,22 @@ from slam.matching import make_matcher
 from slam.matching.nearest import NearestMatcher
 from slam.sources import open_source
 
+SCENES = ("graf", "boat", "leuven", "bikes")
+
+
+@pytest.fixture(scope="module", params=["earlybird", "sift"])
+def features(request):
+    return request.param
+
 
 @pytest.fixture(scope="module")
-def matchers():
-    return {"ours": make_matcher(MatcherConfig(), "sift"), "nearest": NearestMatcher(0.9)}
+def extractor(features):
+    return make_extractor(FeatureConfig(name=features))
+
+
+@pytest.fixture(scope="module")
+def matchers(features):
+    return {"ours": make_matcher(MatcherConfig(), features), "nearest": NearestMatcher(0.9)}
 
 
 def assert_more_inliers_before_the_last_layer(matchers, pairs):
@@ -21,19 +33,19 @@ def assert_more_inliers_before_the_last_layer(matchers, pairs):
     assert 1 <= scores["ours"].exit_layer < matchers["ours"].num_layers
 
 
-@pytest.mark.parametrize("scene", ["graf", "boat", "leuven", "bikes"])
-def test_it_beats_the_nearest_neighbour_under_a_homography(recorded, matchers, scene):
-    pairs = list(homography_pairs(recorded / "eval_pairs/oxford_affine" / scene, make_extractor(FeatureConfig())))
+def test_it_beats_the_nearest_neighbour_under_homographies(recorded, extractor, matchers):
+    folder = recorded / "eval_pairs/oxford_affine"
+    pairs = [pair for scene in SCENES for pair in homography_pairs(folder / scene, extractor)]
     assert_more_inliers_before_the_last_layer(matchers, pairs)
 
 
-def test_it_beats_the_nearest_neighbour_in_a_room(recorded, matchers):
+def test_it_beats_the_nearest_neighbour_in_a_room(recorded, extractor, matchers):
     source = open_source("tum", recorded / "sequences/sevenscenes_300", max_frames=120)
-    pairs = list(depth_pairs(source, make_extractor(FeatureConfig()), gap=10, step=20, inlier_px=5.0))
+    pairs = list(depth_pairs(source, extractor, gap=10, step=20, inlier_px=5.0))
     assert_more_inliers_before_the_last_layer(matchers, pairs)
 
 
-def test_it_beats_the_nearest_neighbour_on_the_road(recorded, matchers):
+def test_it_beats_the_nearest_neighbour_on_the_road(recorded, extractor, matchers):
     source = open_source("kitti", recorded / "sequences/kitti_stereo_30")
-    pairs = list(epipolar_pairs(source, make_extractor(FeatureConfig()), gap=3, step=6))
+    pairs = list(epipolar_pairs(source, extractor, gap=3, step=6))
     assert_more_inliers_before_the_last_layer(matchers, pairs)

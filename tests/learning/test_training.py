@@ -30,7 +30,9 @@ from slam.types import MatchView
 @pytest.fixture(scope="module")
 def options(photos, tmp_path_factory):
     out = tmp_path_factory.mktemp("training")
-    return TrainOptions(images=photos, out=out, scenes=5, keypoints=160, steps=12, width=32, layers=3, batch=4)
+    return TrainOptions(
+        images=photos, out=out, features="sift", scenes=5, keypoints=160, steps=12, width=32, layers=3, batch=4
+    )
 
 
 def test_a_short_training_leaves_weights_a_log_and_a_report(options):
