@@ -35,7 +35,7 @@ class MatcherConfig:
     name: str = "lightglue"  # a row of slam.matching.MATCHERS
     weights: str = ""  # file of matcher weights, "" for the ones that belong to the features
     exit: str = "calibrated"  # when to stop: calibrated (published where weights have no calibration), published, off
-    exit_eps: float = 0.02  # calibrated: share of matches that stopping early may cost
+    exit_eps: float = 0.05  # calibrated: share of matches that stopping early may cost
     depth_confidence: float = 0.95  # published: share of confident points that ends the matching; -1 never ends early
     width_confidence: float = 0.99  # published: a point leaves when surer than this of no match; -1 never drops
     filter_threshold: float = 0.1  # least probability of a match
