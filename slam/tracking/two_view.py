@@ -20,25 +20,42 @@ FAR_BASELINES = 1000.0  # points beyond don't vote on the sign of depth; OpenCV'
 RIVAL_ANGLE_RAD = np.deg2rad(30.0)  # translations further apart are different explanations
 RIVAL_COST = 1.25  # a rival this close to the best makes the views ambiguous
 MIN_SUPPORT = 15
+DIRECTIONS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, -1], [1, -1, 1], [-1, 1, 1]], np.float64)
 
 
 def relative_pose(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> tuple[Float64 | None, str]:
     """T_a_b with a translation of length 1 from matched ideal pixels (N, 2), or None and the reason.
 
-    Candidates come from the essential matrix and from a homography; each is refined on Sampson distances; the best one
-    must be better than every other that moves another way.
+    Candidates come from the essential matrix, from a homography, and from all around: a turn without translation, and
+    then a step in each of DIRECTIONS. Each is refined on Sampson distances; the best one must be better than every
+    other that moves another way.
     """
     a, b = xy_a.astype(np.float64), xy_b.astype(np.float64)
-    candidates = [*_from_essential(camera, a, b), *_from_homography(camera, a, b)]
-    refined = [_refined(camera, T_a_b, a, b) for T_a_b in candidates]
-    refined = [(cost, T_a_b) for cost, T_a_b in refined if _is_in_front(camera, T_a_b, a, b)]
+    refined = _explanations(camera, [*_from_essential(camera, a, b), *_from_homography(camera, a, b)], a, b)
     if not refined:
         return None, "no relative pose explains the matches"
-    best_cost, best = min(refined, key=lambda candidate: candidate[0])
-    rivals = [cost for cost, T_a_b in refined if T_a_b[:3, 3] @ best[:3, 3] < np.cos(RIVAL_ANGLE_RAD)]
-    if rivals and min(rivals) < RIVAL_COST * best_cost:
+    if not _is_ambiguous(refined):  # the rest is only asked when there is something to lose
+        refined += _explanations(camera, _from_all_around(camera, a, b), a, b)
+    if _is_ambiguous(refined):
         return None, "two motions explain the matches equally well"
-    return best, ""
+    return min(refined, key=_cost)[1], ""
+
+
+def _explanations(camera: Camera, candidates: list[Float64], a: Float64, b: Float64) -> list[tuple[float, Float64]]:
+    """Cost and pose of the candidates, refined, that leave the points in front of both views."""
+    refined = [_refined(camera, T_a_b, a, b) for T_a_b in candidates]
+    turned = [(cost, _backwards(T_a_b)) for cost, T_a_b in refined]  # the same epipolar lines, the other sign of depth
+    return [(cost, T_a_b) for cost, T_a_b in [*refined, *turned] if _is_in_front(camera, T_a_b, a, b)]
+
+
+def _is_ambiguous(explanations: list[tuple[float, Float64]]) -> bool:
+    best_cost, best = min(explanations, key=_cost)
+    rivals = [cost for cost, T_a_b in explanations if T_a_b[:3, 3] @ best[:3, 3] < np.cos(RIVAL_ANGLE_RAD)]
+    return bool(rivals) and min(rivals) < RIVAL_COST * best_cost
+
+
+def _cost(explanation: tuple[float, Float64]) -> float:
+    return explanation[0]
 
 
 def rotation_residual_px(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> float:
@@ -46,14 +63,25 @@ def rotation_residual_px(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> 
 
     Iteratively re-weighted Kabsch on the viewing rays.
     """
+    return float(np.median(_turned(camera, xy_a, xy_b)[1]))
+
+
+def _turned(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> tuple[Float64, Float64]:
+    """R_b_a (3, 3) of the best pure rotation and its residuals (N,) px."""
     units_a, units_b = _units(camera, xy_a), _units(camera, xy_b)
     weights, residual_px = np.ones(len(units_a)), np.zeros(len(units_a))
+    rotation = Rotation.identity()
     for _ in range(10):
         rotation = Rotation.align_vectors(units_b, units_a, weights)[0]
         residual_px = np.linalg.norm(camera.project(rotation.apply(units_a)) - xy_b, axis=1)
         residual_px = np.nan_to_num(residual_px, nan=1e3)
         weights = 1.0 / np.maximum(residual_px, 0.5)
-    return float(np.median(residual_px))
+    return rotation.as_matrix(), residual_px
+
+
+def _from_all_around(camera: Camera, a: Float64, b: Float64) -> list[Float64]:
+    R_a_b = _turned(camera, a, b)[0].T
+    return [_with_unit_translation(transform(R_a_b, direction)) for direction in DIRECTIONS]
 
 
 def _from_essential(camera: Camera, a: Float64, b: Float64) -> list[Float64]:
@@ -98,6 +126,10 @@ def _is_in_front(camera: Camera, T_a_b: Float64, a: Float64, b: Float64) -> bool
     """Whether most matches triangulate in front of both views."""
     _, good = triangulate_checked(camera, np.eye(4), T_a_b, a, b, min_parallax_deg=0.0, max_reprojection_px=3.0)
     return bool(good.sum() >= max(MIN_SUPPORT, 0.5 * len(a)))
+
+
+def _backwards(T_a_b: Float64) -> Float64:
+    return transform(T_a_b[:3, :3], -T_a_b[:3, 3])
 
 
 def _with_unit_translation(T_a_b: Float64) -> Float64:

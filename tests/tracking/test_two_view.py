@@ -5,7 +5,7 @@ import pytest
 from synthetic_world import CAMERA, START, make_world, plane_world
 
 from slam.geometry import apply, exp_se3, inside, invert, rotation_angle_rad, transform
-from slam.tracking.two_view import relative_pose, rotation_residual_px
+from slam.tracking.two_view import _is_ambiguous, relative_pose, rotation_residual_px
 
 MOTION = exp_se3(np.array([0.03, -0.08, 0.02, 0.35, 0.10, 0.15]))  # T_a_b
 
@@ -89,3 +89,13 @@ def test_wrong_matches_do_not_hide_that_a_camera_only_turned():
     xy_a, xy_b = matched(make_world(), turn, noise_px=0.3)
     xy_b[::5] = np.random.default_rng(1).uniform((0, 0), (639, 479), xy_b[::5].shape)
     assert rotation_residual_px(CAMERA, xy_a, xy_b) < 1.0
+
+
+def test_a_rival_counts_only_when_it_moves_another_way_and_costs_little_more():
+    here, near, away = np.eye(4), np.eye(4), np.eye(4)
+    here[:3, 3], near[:3, 3], away[:3, 3] = (1, 0, 0), (np.cos(0.2), np.sin(0.2), 0), (0, 1, 0)
+    assert not _is_ambiguous([(1.0, here)])
+    assert not _is_ambiguous([(1.0, here), (1.01, near)])
+    assert not _is_ambiguous([(1.0, here), (2.0, away)])
+    assert _is_ambiguous([(1.0, here), (1.1, away)])
+    assert _is_ambiguous([(1.1, away), (1.0, here)])
