@@ -22,11 +22,12 @@ class Relocalizer:
     def relocalize(self, observation: Observation, world: Map) -> TrackResult:
         """The first try that places the frame, or the last failure."""
         result = TrackResult(None, np.full(len(observation), -1, np.int64), "no keyframe to compare with")
-        for keyframe in self._candidates(world):
-            result = self._tracker.track_from_keyframe(observation, world, keyframe)
-            if result.T_world_cam is not None and result.inliers >= MIN_INLIERS:
-                self._turn = 0
-                return result
+        candidates = self._candidates(world)
+        for batch in (candidates[:1], candidates[1:]):  # the newest mostly does; the others are matched at once
+            for result in self._tracker.track_from_keyframes(observation, world, batch):
+                if result.T_world_cam is not None and result.inliers >= MIN_INLIERS:
+                    self._turn = 0
+                    return result
         self._turn += 1
         reason = "not found again in any keyframe tried" if result.T_world_cam is not None else result.reason
         return TrackResult(None, result.landmark_ids, reason, result.matches, result.inliers)

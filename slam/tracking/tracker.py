@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -67,9 +68,19 @@ class Tracker:
 
     def track_from_keyframe(self, observation: Observation, world: Map, keyframe: Keyframe) -> TrackResult:
         """Locate a frame without any guess: match against a keyframe's own picture, at the matcher's full depth."""
-        matches = self._matcher.match(
-            keyframe.observation.features.view(), observation.features.view(), max_layers=self._matcher.num_layers
-        )
+        return next(self.track_from_keyframes(observation, world, [keyframe]))
+
+    def track_from_keyframes(
+        self, observation: Observation, world: Map, keyframes: Sequence[Keyframe]
+    ) -> Iterator[TrackResult]:
+        """The same against several keyframes, matched in one batch and located one by one as they are asked for."""
+        seen = observation.features.view()
+        pairs = [(keyframe.observation.features.view(), seen) for keyframe in keyframes]
+        found = self._matcher.match_many(pairs, max_layers=self._matcher.num_layers)
+        for keyframe, matches in zip(keyframes, found, strict=True):
+            yield self._from_keyframe(observation, world, keyframe, matches)
+
+    def _from_keyframe(self, observation: Observation, world: Map, keyframe: Keyframe, matches: Matches) -> TrackResult:
         landmark_ids = _assigned(observation, matches.index_b, keyframe.landmark_ids[matches.index_a])
         nearby = local_landmarks(world, keyframe.landmark_ids, self._config.local_keyframes)
         return self._locate(observation, world, landmark_ids, nearby, matches)

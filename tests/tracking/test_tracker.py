@@ -124,9 +124,9 @@ def test_every_keyframe_gets_its_turn():
     tried = []
 
     class Blind(Tracker):
-        def track_from_keyframe(self, observation, world, keyframe):
-            tried.append(keyframe.keyframe_id)
-            return super().track_from_keyframe(observation, world, keyframe)
+        def track_from_keyframes(self, observation, world, keyframes):
+            tried.extend(keyframe.keyframe_id for keyframe in keyframes)
+            return super().track_from_keyframes(observation, world, keyframes)
 
     relocalizer = Relocalizer(Blind(RIG, MATCHER, TrackingConfig(), 1.0))
     for _ in range(len(world.keyframes)):
