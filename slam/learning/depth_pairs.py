@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from slam.geometry import apply, inside, invert
 from slam.learning.pairs import Pair, no_prediction
 from slam.sources import Source, open_source
 from slam.sources.stamps import associate
-from slam.types import Features, Float32, Float64
+from slam.types import Features, Float32, Float64, Frame
 
 POSE_WITHIN_NS = 20_000_000  # most time between a frame and its ground-truth pose
 EDGE_SHARE = 0.05  # depth that differs by more than this inside 3x3 px belongs to an edge and is not trusted
@@ -81,19 +81,31 @@ def overlap(pair: Pair) -> float:
 
 
 def posed_rows(source: Source, extractor: Extractor, max_keypoints: int) -> np.ndarray:
-    """Features, depths and poses of all frames that have a pose. Raises SourceError when fewer than two have."""
-    if source.ground_truth is None:
+    """Features, depths and poses of all frames that have a pose. Raises SourceError as ``posed_frames`` does."""
+    return np.stack(
+        [
+            _row(extractor.extract(frame.image), depth_m, T_world_cam, source.rig.left, max_keypoints)
+            for frame, depth_m, T_world_cam in posed_frames(source)
+        ]
+    )
+
+
+def posed_frames(source: Source) -> Iterator[tuple[Frame, Float32, Float64]]:
+    """Every frame that has both, with its depth (H, W) and T_world_cam (4, 4).
+
+    Raises SourceError without ground truth, and in the end when fewer than two frames had both.
+    """
+    poses, count = source.ground_truth, 0
+    if poses is None:
         raise SourceError(f"{source.path}: has no ground truth; training needs groundtruth.txt")
-    poses, rows = source.ground_truth, []
+    stamps_ns = poses.stamps_ns.tolist()
     for frame in source:
-        pose = associate([frame.stamp_ns], poses.stamps_ns.tolist(), POSE_WITHIN_NS).get(0)
+        pose = associate([frame.stamp_ns], stamps_ns, POSE_WITHIN_NS).get(0)
         if pose is not None and frame.depth_m is not None:
-            found = extractor.extract(frame.image)
-            T_world_cam = poses.T_world_cam[pose]
-            rows.append(_row(found, frame.depth_m, T_world_cam, source.rig.left, max_keypoints))
-    if len(rows) < 2:
+            count += 1
+            yield frame, frame.depth_m, poses.T_world_cam[pose]
+    if count < 2:
         raise SourceError(f"{source.path}: fewer than two frames with depth and a pose; give another recording")
-    return np.stack(rows)
 
 
 def keypoint_depth(xy_raw: Float32, depth_m: Float32) -> Float32:

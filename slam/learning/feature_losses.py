@@ -50,7 +50,8 @@ def measured_features(network: CompactNetwork, batch: dict[str, Tensor]) -> dict
     agree mutually, and ``confirmed``, the share of detected keypoints within 1.5 px of one of the teacher's."""
     network.eval()
     detection, description = feature_losses(network, batch)
-    logits, grid = network(batch["pictures"])
+    logits, grid = (output.cpu() for output in network(batch["pictures"]))
+    batch = {name: value.cpu() for name, value in batch.items()}
     pairs = len(batch["places_a"])
     a = functional.normalize(described(grid[:pairs], batch["places_a"]), dim=2)
     b = functional.normalize(described(grid[pairs:], batch["places_b"]), dim=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor
 from slam.features.earlybird import standardized
 from slam.learning.feature_views import VIEW_SIZE, places_in
 from slam.learning.photometric import disturbed
+from slam.learning.shards import Shards
 from slam.types import Float32, Uint8
 
 MOST_PLACES = 192  # common places used per pair
@@ -39,32 +39,13 @@ class PairSource(Protocol):
     def pair(self, rng: np.random.Generator) -> ViewPair: ...
 
 
-class ViewShards:
-    """Pairs of views of scenes of planes; new shards in the folder join at ``rescan``."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._shards: dict[Path, np.ndarray] = {}
-        self._scenes: dict[Path, np.ndarray] = {}  # of every row: reading them from the shard touches all of it
-        self.rescan()
-
-    def rescan(self) -> int:
-        """The number of shards there are now."""
-        for path in sorted(self._folder.glob("shard_*.npy")):
-            if path not in self._shards:
-                self._shards[path] = np.load(path, mmap_mode="r")
-                self._scenes[path] = self._shards[path]["scene"].copy()
-        return len(self._shards)
+class ViewShards(Shards):
+    """Pairs from shards that ``slam.learning.feature_views`` wrote."""
 
     def pair(self, rng: np.random.Generator) -> ViewPair:
-        """Two views of one scene that have something in common."""
-        paths = list(self._shards)
+        """Two views of one scene that have something in common; after a few vain tries any two of a scene."""
         for _ in range(TRIES):
-            path = paths[rng.integers(len(paths))]
-            rows, scenes = self._shards[path], self._scenes[path]
-            a = int(rng.integers(len(rows)))
-            b = int(rng.choice(np.setdiff1d(np.flatnonzero(scenes == scenes[a]), [a])))
-            pair = plane_view_pair(rows[a], rows[b], rng)
+            pair = plane_view_pair(*self.two_rows(rng), rng)
             if len(pair.places[0]) >= LEAST_PLACES:
                 break
         return pair

@@ -9,14 +9,12 @@ import cv2
 import numpy as np
 
 from slam.camera import Camera
-from slam.errors import SourceError
 from slam.features import Extractor
 from slam.geometry import apply, inside, invert
-from slam.learning.depth_pairs import POSE_WITHIN_NS, keypoint_depth
+from slam.learning.depth_pairs import keypoint_depth, posed_frames
 from slam.learning.feature_pairs import LEAST_PLACES, MOST_PLACES, TRIES, ViewPair
 from slam.learning.feature_views import MOST_KEYPOINTS, VIEW_SIZE, pixel_columns, pixel_rows
 from slam.sources import open_source
-from slam.sources.stamps import associate
 from slam.types import Float32, Float64, Frame
 
 CROPS_PER_FRAME = 2  # the whole picture made smaller, and a part of it
@@ -49,17 +47,9 @@ class RecordedViews:
         place = zlib.crc32(str(path.resolve()).encode())
         file = cache / f"views_{path.name}_{place:08x}_{teacher.name}.npy"
         if not file.is_file():
-            if source.ground_truth is None:
-                raise SourceError(f"{path}: has no ground truth; training needs groundtruth.txt")
-            rng, poses, rows = np.random.default_rng(place), source.ground_truth, []
-            stamps = poses.stamps_ns.tolist()
-            for frame in source:
-                pose = associate([frame.stamp_ns], stamps, POSE_WITHIN_NS).get(0)
-                if pose is not None and frame.depth_m is not None:
-                    known = (frame, frame.depth_m, poses.T_world_cam[pose], teacher, rng)
-                    rows += [view_row(*known, crop) for crop in range(CROPS_PER_FRAME)]
-            if len(rows) < 2 * CROPS_PER_FRAME:
-                raise SourceError(f"{path}: fewer than two frames with depth and a pose; give another recording")
+            rng = np.random.default_rng(place)
+            crops = range(CROPS_PER_FRAME)
+            rows = [view_row(*posed, teacher, rng, crop) for posed in posed_frames(source) for crop in crops]
             cache.mkdir(parents=True, exist_ok=True)
             np.save(file, np.stack(rows))
         self._rows = np.load(file, mmap_mode="r")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 
+from slam.learning.shards import Shards
 from slam.types import Float32, Float64, Int64
 
 FAR_AWAY_PX = 1e6  # where points of another scene project to
@@ -29,36 +29,16 @@ class Pair:
     sigma_a: Float32  # (M,) px, how far xy_a may be from where b sees the points; inf where it is no prediction
 
 
-class SceneShards:
-    """Pairs from shards that ``slam.learning.cache`` wrote; new shards in the folder join at ``rescan``."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._shards: dict[Path, np.ndarray] = {}
-        self._scenes: dict[Path, np.ndarray] = {}  # of every row: reading them from the shard touches all of it
-        self.rescan()
-
-    def rescan(self) -> int:
-        """The number of shards there are now."""
-        for path in sorted(self._folder.glob("shard_*.npy")):
-            if path not in self._shards:
-                self._shards[path] = np.load(path, mmap_mode="r")
-                self._scenes[path] = self._shards[path]["scene"].copy()
-        return len(self._shards)
+class SceneShards(Shards):
+    """Pairs from shards that ``slam.learning.cache`` wrote."""
 
     def pair(self, rng: np.random.Generator, overlapping: bool = True) -> Pair:
         """Two views of one scene, or of two scenes when they are not to overlap."""
-        path = list(self._shards)[rng.integers(len(self._shards))]
-        rows, scenes = self._shards[path], self._scenes[path]
-        a = int(rng.integers(len(rows)))
-        same = np.flatnonzero((scenes == scenes[a]) if overlapping else (scenes != scenes[a]))
-        b = int(rng.choice(same[same != a]))
-        return plane_pair(rows[a], rows[b])
+        return plane_pair(*self.two_rows(rng, same_scene=overlapping))
 
     def descriptors(self, views: int) -> Float32:
         """(K, D) descriptors of the first views of the first shard, to initialise a projection from."""
-        rows = next(iter(self._shards.values()))[:views]
-        return np.concatenate([row["descriptors"][: row["count"]] for row in rows]).astype(np.float32)
+        return np.concatenate([row["descriptors"][: row["count"]] for row in self.first(views)]).astype(np.float32)
 
 
 def plane_pair(row_a: np.void, row_b: np.void) -> Pair:

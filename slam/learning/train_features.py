@@ -102,7 +102,12 @@ def prepare_views(options: FeatureTrainOptions, on_progress: Callable[[FeaturePr
 
 
 def make_teacher(options: FeatureTrainOptions) -> Extractor:
-    """The extractor whose keypoints are learnt. Raises ConfigError or WeightsError."""
+    """The extractor whose keypoints are learnt. Raises ConfigError or WeightsError.
+
+    SuperPoint may not teach: its licence claims what is derived from its weights.
+    """
+    if options.teacher == "superpoint":
+        raise ConfigError("teacher: superpoint's licence is non-commercial and reaches its pupils; use aliked-n16")
     config = FeatureConfig(name=options.teacher, weights=options.teacher_weights, max_keypoints=MOST_KEYPOINTS)
     return make_extractor(config)
 

@@ -66,14 +66,13 @@ class Tracker:
             result = self._locate(observation, world, landmark_ids, nearby, matches)
             return replace(result, prediction_error_px=self._moved_px(result, world, T_world_cam_guess))
 
-    def track_from_keyframe(self, observation: Observation, world: Map, keyframe: Keyframe) -> TrackResult:
-        """Locate a frame without any guess: match against a keyframe's own picture, at the matcher's full depth."""
-        return next(self.track_from_keyframes(observation, world, [keyframe]))
-
     def track_from_keyframes(
         self, observation: Observation, world: Map, keyframes: Sequence[Keyframe]
     ) -> Iterator[TrackResult]:
-        """The same against several keyframes, matched in one batch and located one by one as they are asked for."""
+        """Locate a frame without any guess, by each keyframe's own picture.
+
+        All are matched in one batch, whatever time it takes, and located one by one as they are asked for.
+        """
         seen = observation.features.view()
         pairs = [(keyframe.observation.features.view(), seen) for keyframe in keyframes]
         found = self._matcher.match_many(pairs, max_layers=self._matcher.num_layers)

@@ -67,3 +67,8 @@ def test_a_resumed_training_goes_on_where_it_was(photos, tmp_path):
 def test_nothing_to_resume_is_one_clear_error(photos, tmp_path):
     with pytest.raises(ConfigError, match="no checkpoint"):
         train_features(options(photos, tmp_path, steps=1, resume=True))
+
+
+def test_superpoint_may_not_teach(photos, tmp_path):
+    with pytest.raises(ConfigError, match="licence"):
+        train_features(FeatureTrainOptions(images=photos, out=tmp_path, teacher="superpoint", scenes=4))

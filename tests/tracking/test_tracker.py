@@ -88,7 +88,7 @@ def test_a_frame_of_another_place_is_lost_with_a_reason(tracker):
 def test_matches_that_fit_no_pose_are_lost_with_a_reason(tracker):
     world = mapped(PATH[:1])
     world.points_world = world.points_world[np.random.default_rng(0).permutation(len(world.points_world))]
-    result = tracker.track_from_keyframe(world.last_keyframe.observation, world, world.last_keyframe)
+    result = next(tracker.track_from_keyframes(world.last_keyframe.observation, world, [world.last_keyframe]))
     assert result.T_world_cam is None and result.reason == "no pose explains the matches"
 
 
@@ -105,7 +105,7 @@ def test_tracking_counts_what_should_be_seen_and_what_is(tracker):
 def test_a_frame_is_located_from_a_keyframe_without_a_guess(tracker):
     world = mapped(PATH[:1])
     observation, _ = ROOM.observe(PATH[6], seed=1, clutter=50)
-    result = tracker.track_from_keyframe(observation, world, world.last_keyframe)
+    result = next(tracker.track_from_keyframes(observation, world, [world.last_keyframe]))
     assert off_by(result.T_world_cam, PATH[6])[0] < 0.002
 
 
@@ -141,7 +141,7 @@ def test_a_few_points_that_agree_are_not_enough_without_a_guess(tracker):
     few = world.keyframes[0].landmark_ids
     world.remove_landmarks(few[few >= 0][25:])
     observation, _ = ROOM.observe(PATH[0], seed=1)
-    assert tracker.track_from_keyframe(observation, world, world.last_keyframe).inliers >= 12
+    assert next(tracker.track_from_keyframes(observation, world, [world.last_keyframe])).inliers >= 12
     result = Relocalizer(tracker).relocalize(observation, world)
     assert result.T_world_cam is None and result.reason == "not found again in any keyframe tried"
 
