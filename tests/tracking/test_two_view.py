@@ -5,7 +5,7 @@ import pytest
 from synthetic_world import CAMERA, START, make_world, plane_world
 
 from slam.geometry import apply, exp_se3, inside, invert, rotation_angle_rad, transform
-from slam.tracking.two_view import _is_ambiguous, relative_pose, rotation_residual_px
+from slam.tracking.two_view import _rivals, relative_pose, rotation_residual_px
 
 MOTION = exp_se3(np.array([0.03, -0.08, 0.02, 0.35, 0.10, 0.15]))  # T_a_b
 
@@ -94,8 +94,8 @@ def test_wrong_matches_do_not_hide_that_a_camera_only_turned():
 def test_a_rival_counts_only_when_it_moves_another_way_and_costs_little_more():
     here, near, away = np.eye(4), np.eye(4), np.eye(4)
     here[:3, 3], near[:3, 3], away[:3, 3] = (1, 0, 0), (np.cos(0.2), np.sin(0.2), 0), (0, 1, 0)
-    assert not _is_ambiguous([(1.0, here)])
-    assert not _is_ambiguous([(1.0, here), (1.01, near)])
-    assert not _is_ambiguous([(1.0, here), (2.0, away)])
-    assert _is_ambiguous([(1.0, here), (1.1, away)])
-    assert _is_ambiguous([(1.1, away), (1.0, here)])
+    best = (1.0, here)
+    assert _rivals(best, [best]) == []
+    assert _rivals(best, [best, (1.01, near)]) == []
+    assert _rivals(best, [best, (2.0, away)]) == []
+    assert _rivals(best, [best, (1.1, away)]) == [away]
