@@ -27,7 +27,7 @@ def optimize(problem: WindowProblem) -> Correction:
     try:
         result = gtsam.LevenbergMarquardtOptimizer(graph, values, _parameters(problem)).optimize()
         covariances = _covariances(problem, graph, result)
-    except RuntimeError as error:  # GTSAM's indeterminate systems arrive as this
+    except (RuntimeError, np.linalg.LinAlgError) as error:  # GTSAM's indeterminate systems arrive as the first
         return _unchanged(str(error).strip().splitlines()[0], start)
     return _correction(problem, result, covariances, start)
 
@@ -35,8 +35,25 @@ def optimize(problem: WindowProblem) -> Correction:
 def _parameters(problem: WindowProblem) -> gtsam.LevenbergMarquardtParams:
     parameters = gtsam.LevenbergMarquardtParams()
     parameters.setMaxIterations(problem.config.iterations)
-    parameters.setRelativeErrorTol(1e-4)
+    parameters.setRelativeErrorTol(3e-4)
+    parameters.setLinearSolverType("SEQUENTIAL_CHOLESKY")  # with this order a fifth faster than GTSAM's own choice
+    parameters.setOrdering(_ordering(_landmark_keys(problem) + _pose_keys(problem)))
     return parameters
+
+
+def _pose_keys(problem: WindowProblem) -> list[int]:
+    return [X(i) for i in range(len(problem.keyframe_ids))]
+
+
+def _landmark_keys(problem: WindowProblem) -> list[int]:
+    return [L(j) for j in range(len(problem.landmark_ids))]
+
+
+def _ordering(keys: list[int]) -> gtsam.Ordering:
+    ordering = gtsam.Ordering()
+    for key in keys:
+        ordering.push_back(key)
+    return ordering
 
 
 def _values(problem: WindowProblem) -> gtsam.Values:
@@ -104,10 +121,11 @@ def _covariances(problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, resu
 
     The plain marginal would let the edge drift as one body, scale included: its correlations are what hold it.
     """
-    count = len(problem.keyframe_ids)
-    keys = gtsam.KeyVector([X(i) for i in range(count)])
-    information = gtsam.Marginals(graph, result).jointMarginalInformation(keys)
-    return np.stack([np.linalg.inv(information.at(X(i), X(i))) for i in range(count)])
+    linear = graph.linearize(result)
+    _, of_poses = linear.eliminatePartialSequential(_ordering(_landmark_keys(problem)))
+    information, _ = of_poses.hessian(_ordering(_pose_keys(problem)))
+    blocks = information.reshape(-1, 6, len(information) // 6, 6)
+    return np.stack([np.linalg.inv(blocks[i, :, i]) for i in range(len(blocks))])
 
 
 def _correction(problem: WindowProblem, result: gtsam.Values, covariances: Float64, start: float) -> Correction:

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import gtsam
 import numpy as np
 import pytest
+from gtsam.symbol_shorthand import X
 from synthetic_world import CAMERA, RIG, make_world, walk
 
 from slam.config import GraphConfig
 from slam.geometry import exp_se3, invert
 from slam.graph import InlineGraph
-from slam.graph.bundle import optimize
+from slam.graph.bundle import _covariances, _graph, _values, optimize
 from slam.graph.window import WindowProblem, choose_window
 from slam.mapping.map import Map
 from slam.types import Mode
@@ -178,6 +180,16 @@ def test_covariances_are_proper_and_smaller_where_more_is_known():
     assert (
         np.trace(answer.covariances[2:], axis1=1, axis2=2) < np.trace(blind.covariances[2:], axis1=1, axis2=2)
     ).all()
+
+
+def test_covariances_are_those_of_the_marginals_of_all_poses():
+    problem = window(depth=False)
+    graph, values = _graph(problem), _values(problem)
+    keys = gtsam.KeyVector([X(i) for i in range(6)])
+    information = gtsam.Marginals(graph, values).jointMarginalInformation(keys)
+    expected = np.stack([np.linalg.inv(information.at(X(i), X(i))) for i in range(6)])
+    found = _covariances(problem, graph, values)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
 
 
 def test_the_same_problem_has_the_same_answer_to_the_bit():
