@@ -103,6 +103,7 @@ class RunConfig:
     seed: int = 0
     ahead: int = 4  # frames read and extracted ahead in replay
     fps: float = 0.0  # frames per second to hold by giving the matcher less time; 0 for no deadline
+    graph_frames: int = 5  # replay: frames from a keyframe until its optimisation, made beside, is taken; 0 in line
     viewer_hz: float = 10.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -25,8 +26,17 @@ from slam.tracking.observe import Observer
 from slam.tracking.placed import PlacedFrames
 from slam.tracking.relocalization import Relocalizer
 from slam.tracking.tracker import Tracker, TrackResult
+from slam.tracking.waiting import WaitingFrames
 from slam.trajectory import Trajectory
 from slam.types import Correction, Float64, Frame, Int64, MapSnapshot, Matches, Mode, Observation, Track, TrackStatus
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A frame whose pose is known."""
+
+    watch: Stopwatch
+    to_keep: tuple[Frame, Observation, TrackResult] | None  # what its keyframe is to be made of
 
 
 class Slam:
@@ -54,17 +64,28 @@ class Slam:
         self._seen_ids: Int64 = np.zeros(0, np.int64)  # landmarks of the last tracked frame
         self._is_lost = False
         self._placed = PlacedFrames()
+        self._waiting = WaitingFrames()
+        self._answered: Answered | None = None  # what keep_up has still to do
         self.graph_failures: list[str] = []
 
     def process(self, frame: Frame, observation: Observation | None = None) -> Track:
         """Where the camera was at this frame; ``observation`` if ``self.observer`` made it ahead of time."""
+        track = self.answer(frame, observation)
+        self.keep_up()
+        self.use_idle_time()
+        return track
+
+    def answer(self, frame: Frame, observation: Observation | None = None) -> Track:
+        """As ``process``, but what is to be done before the next frame is left for ``keep_up``."""
+        self.keep_up()
         watch = Stopwatch()
         self.deadline.begin()
         self.video.begin(frame.index)
         if observation is None:
             with watch("extract"):
                 observation = self.observer.observe(frame)
-        self._take_correction()
+        with watch("correction"):
+            self._take_correction()
 
         if not self.map.keyframes:
             return self._bootstrap(frame, observation, watch)
@@ -75,14 +96,32 @@ class Slam:
 
         self._motion.update(frame.stamp_ns, result.T_world_cam)
         self._placed.add(frame.stamp_ns, result.T_world_cam, self.map.last_keyframe)
-        keyframe_id = (
-            self._keep(frame, observation, result, watch) if self._is_worth_keeping(frame, result, observation) else -1
-        )
         self._seen_ids = result.landmark_ids
-        return self._track(frame, observation, result, keyframe_id, watch)
+        is_kept = self._is_worth_keeping(frame, result, observation)
+        self._answered = Answered(watch, (frame, observation, result) if is_kept else None)
+        return self._track(frame, observation, result, self.map.next_keyframe_id if is_kept else -1, watch)
+
+    def keep_up(self) -> None:
+        """Make the keyframe that the last answer promised; its times enter the ``ms`` of that Track."""
+        answered, self._answered = self._answered, None
+        if answered is None:
+            return
+        if answered.to_keep is not None:
+            self._keep(*answered.to_keep, answered.watch)
+        self.deadline.end(answered.watch.ms)
+
+    def use_idle_time(self) -> None:
+        """Place one of the frames that waited for a monocular map, if there are any left."""
+        if len(self._waiting):
+            found = self._waiting.place_next(self._tracker, self.map)
+            if found is not None:
+                self._placed.add_before(*found, self.map.keyframes[0])
 
     def finish(self) -> None:
-        """Wait for what the graph is still doing."""
+        """Do what is left to do, and wait for the graph."""
+        self.keep_up()
+        while len(self._waiting):
+            self.use_idle_time()
         while self._graph.is_busy:
             self._take_correction()
             time.sleep(0.002)
@@ -133,9 +172,8 @@ class Slam:
                 nothing = np.full(len(observation), -1, np.int64)
                 return self._track(frame, observation, TrackResult(None, nothing, reason, matches), -1, watch)
             keyframe_id = self._start_map(start, frame, observation)
-        track = self._begin(frame, observation, keyframe_id, matches, watch)
-        self._place_waiting(start)
-        return track
+        self._waiting.begin(start.waited, self.map.keyframes[keyframe_id].landmark_ids)
+        return self._begin(frame, observation, keyframe_id, matches, watch)
 
     def _start_map(self, start: TwoViewStart, frame: Frame, observation: Observation) -> int:
         """Two keyframes and the landmarks between them, optimised once."""
@@ -161,16 +199,6 @@ class Slam:
         inliers = int((keyframe.landmark_ids >= 0).sum())
         result = TrackResult(keyframe.T_world_cam, keyframe.landmark_ids, "map started", matches, inliers)
         return self._track(frame, observation, result, keyframe_id, watch)
-
-    def _place_waiting(self, start: TwoViewStart) -> None:
-        """The frames that waited for the start are located now; they enter the final trajectory only."""
-        guess, placed = np.eye(4), []
-        for frame, observation in start.waited:
-            result = self._tracker.track(observation, self.map, guess, self._seen_ids, Stopwatch())
-            if result.T_world_cam is not None:
-                guess = result.T_world_cam
-                placed.append((frame.stamp_ns, guess))
-        self._placed.add_before(placed, self.map.keyframes[0])
 
     def _locate(self, frame: Frame, observation: Observation, watch: Stopwatch) -> TrackResult:
         guess = self._motion.predict(frame.stamp_ns)
@@ -199,13 +227,12 @@ class Slam:
             result, mappable, frame.index, self.map.keyframes[reference], self.map.last_keyframe, self.map
         )
 
-    def _keep(self, frame: Frame, observation: Observation, result: TrackResult, watch: Stopwatch) -> int:
+    def _keep(self, frame: Frame, observation: Observation, result: TrackResult, watch: Stopwatch) -> None:
         assert result.T_world_cam is not None
         with watch("map"):
             keyframe = self._mapper.insert(self.map, frame, observation, result.T_world_cam, result.landmark_ids)
         self._placed.became(keyframe)
         self._optimize(watch)
-        return keyframe.keyframe_id
 
     def _optimize(self, watch: Stopwatch) -> None:
         with watch("graph"):
@@ -235,7 +262,6 @@ class Slam:
     ) -> Track:
         status = self._status(result)
         self._is_lost = status is TrackStatus.LOST
-        self.deadline.end(watch.ms)
         return Track(
             frame.index,
             frame.stamp_ns,

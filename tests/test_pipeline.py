@@ -84,6 +84,38 @@ def test_two_runs_are_the_same_to_the_bit(mode):
     assert first.map.points_world.tobytes() == again.map.points_world.tobytes()
 
 
+@pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
+def test_a_promised_keyframe_is_made_by_keep_up_or_by_the_next_answer(mode):
+    slam, promised = Slam(RIG, mode, CONFIG), []
+    for i, T_world_cam in enumerate(PATH):
+        track = slam.answer(blank_frame(i), observed(i, T_world_cam, mode.is_metric))
+        before = len(slam.map.keyframes)
+        if track.keyframe_id == before:
+            promised.append(i)
+            if len(promised) % 2:
+                slam.keep_up()
+                assert len(slam.map.keyframes) == before + 1 and {"map", "graph"} <= track.ms.keys()
+        slam.use_idle_time()
+    slam.finish()
+    assert len(promised) > 1
+    assert slam.trajectory().T_world_cam.tobytes() == walked(mode)[0].trajectory().T_world_cam.tobytes()
+
+
+def test_frames_that_waited_for_the_map_are_placed_one_at_a_time():
+    slam, placed = Slam(RIG, Mode.MONO, CONFIG), []
+    for i, T_world_cam in enumerate(PATH):
+        slam.process(blank_frame(i), observed(i, T_world_cam, depth=False))
+        placed.append(len(slam.trajectory()))
+    assert max(np.diff([count for count in placed if count])) == 2  # the frame itself, and one that waited
+    assert placed[-1] == len(PATH)
+
+
+def test_a_run_that_ends_while_frames_wait_places_them_all():
+    started = next(i for i, track in enumerate(walked(Mode.MONO)[1]) if track.reason == "map started")
+    slam, _ = run(Mode.MONO, PATH[: started + 1])
+    assert started > 2 and len(slam.trajectory()) == started + 1
+
+
 def test_a_blind_camera_is_lost_with_a_reason_and_found_again():
     slam, tracks = run(Mode.RGBD, PATH[:24], blind=range(10, 14))
     for track in tracks[10:14]:

@@ -16,9 +16,11 @@ from slam.evaluation.speed_methods import Ours
 
 HEADS = ("run", "stage")
 NOTE = (
-    "ms per frame. Replay: every frame answered, extraction one frame ahead on the other core, the graph "
-    "inside the frame. Paced: at the recording's own rate, the graph in a process of its own, late frames dropped. "
-    "Total: extraction and everything after it, one after the other. Every frame counts, the first ones too."
+    "ms per frame. Replay: every frame answered as soon as it can be, extraction ahead on the other core. Paced: at "
+    "the recording's own rate, late frames dropped. In both the graph works in a process of its own; a replay waits "
+    "where it is late (correction). Total: extraction and everything else up to the pose, one after the other. Map and "
+    "graph (what a keyframe adds, and handing it to the graph) follow the answer, before the next frame is looked at; "
+    "latency, from the camera to the answer, counts what that delays. Every frame counts, the first ones too."
 )
 
 
@@ -56,8 +58,9 @@ def stage_rows(name: str, health: str, coverage: float) -> list[Row]:
     for record in records:
         for stage, ms in record["ms"].items():
             times.setdefault(stage, []).append(ms)
+    times["latency"] = [record["latency_ms"] for record in records if record["latency_ms"] is not None]
     times["total"] = [record["total_ms"] for record in records]
-    rows = [Row((name, stage), {**spread(ms), "frames": len(ms)}) for stage, ms in times.items()]
+    rows = [Row((name, stage), {**spread(ms), "frames": len(ms)}) for stage, ms in times.items() if ms]
     dropped = sum(record["dropped"] for record in records)
     exits = [record["exit_layer"] for record in records if record["exit_layer"]]
     more = {"dropped": dropped, "tracked %": 100 * coverage, "exit": float(np.mean(exits)) if exits else float("nan")}

@@ -38,6 +38,10 @@ class Map:
         return self.keyframes[next(reversed(self.keyframes))]
 
     @property
+    def next_keyframe_id(self) -> int:
+        return len(self.keyframes)
+
+    @property
     def num_alive(self) -> int:
         return int(self.alive[: self.num_landmarks].sum())
 
@@ -45,7 +49,7 @@ class Map:
         self, frame_index: int, observation: Observation, T_world_cam: Float64, landmark_ids: Int64
     ) -> Keyframe:
         """A new keyframe that sees the given landmarks (N,), -1 for none."""
-        keyframe_id = len(self.keyframes)
+        keyframe_id = self.next_keyframe_id
         unseen = np.full(len(observation), -1, np.int64)
         self.keyframes[keyframe_id] = Keyframe(keyframe_id, frame_index, observation, T_world_cam, unseen)
         return self.associate(keyframe_id, np.flatnonzero(landmark_ids >= 0), landmark_ids[landmark_ids >= 0])

@@ -19,9 +19,13 @@ STUCK_S = 20.0  # a problem that takes longer is given up, with its process
 
 
 class GraphProcess:
-    """A Graph: one problem at a time. A dead or stuck process is started again and its problem answered as failed."""
+    """A Graph: one problem at a time. A dead or stuck process is started again and its problem answered as failed.
 
-    def __init__(self) -> None:
+    ``niceness``: how much it gives way to the tracker.
+    """
+
+    def __init__(self, niceness: int = 5) -> None:
+        self._niceness = niceness
         self._context = mp.get_context("spawn")
         self._submitted_s = 0.0
         self._waiting = False
@@ -78,7 +82,8 @@ class GraphProcess:
     def _start(self) -> None:
         self._pipe, theirs = self._context.Pipe()
         self._ready = self._context.Event()
-        self._process = self._context.Process(target=_serve, args=(theirs, self._ready), name="slam-graph", daemon=True)
+        args = (theirs, self._ready, self._niceness)
+        self._process = self._context.Process(target=_serve, args=args, name="slam-graph", daemon=True)
         with deaf_to_ctrl_c():
             self._process.start()
         theirs.close()
@@ -96,12 +101,12 @@ def _send(pipe: Connection, packed: memoryview) -> None:
         return
 
 
-def _serve(pipe: Connection, ready: Event) -> None:
+def _serve(pipe: Connection, ready: Event, niceness: int) -> None:
     """Answer problems until the other end closes."""
     from slam.graph.bundle import optimize
 
     ready.set()
-    os.nice(5)  # the tracker comes first
+    os.nice(niceness)
     while True:
         try:
             problem = pipe.recv()

@@ -15,14 +15,16 @@ from slam.errors import SlamError
 from slam.evaluation.compare_files import aligned_to
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import Summary
+from slam.graph import Graph
 from slam.pipeline import Slam
 from slam.running.feed import Fed, realtime_feed, replay_feed
 from slam.running.graph_process import GraphProcess
 from slam.running.mailbox import Mailbox
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
+from slam.running.punctual import PunctualGraph
 from slam.running.stopping import Stopped, StopSignals, deaf_to_ctrl_c
 from slam.running.threads import one_thread_per_worker
-from slam.running.warm_up import frame_rate, warm_up
+from slam.running.warm_up import frame_rate, settled_memory, warm_up
 from slam.sources import Source
 from slam.types import Float64, Track
 from slam.viewer.choice import opened_viewer
@@ -60,25 +62,37 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     config = effective_config(options, launch_settings)
     one_thread_per_worker(config.run.seed)
     source = opened_source(options)
-    graph = GraphProcess() if options.realtime else None  # in replay the pipeline calls it in line
+    beside, graph = _graph(options.realtime, config.run.graph_frames)
     fps = config.run.fps or (frame_rate(source) if options.realtime else 0.0)
     slam = Slam(source.rig, source.mode, config, graph, fps)
     warm_up(slam, source.rig)
-    if graph is not None:
-        graph.wait_until_ready()
+    if beside is not None:
+        beside.wait_until_ready()
     with deaf_to_ctrl_c():
         viewer = opened_viewer(options.viewer, options.screenshot)
     with RunRecorder(options.out) as recorder, StopSignals() as stop:
         recorder.write_config(config, {"command": _command(), "rig": source.rig.name})
         loop = _Loop(source, slam, config, recorder, viewer, stop, on_progress)
-        ending = loop.run(options.realtime)
+        with settled_memory():
+            ending = loop.run(options.realtime)
         slam.finish()
         loop.show_last()
         viewer.close(options.screenshot or _default_screenshot(options, recorder))
         summary = loop.finish(options, ending)
-    if graph is not None:
-        graph.close()
+    if beside is not None:
+        beside.close()
     return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
+
+
+def _graph(realtime: bool, frames: int) -> tuple[GraphProcess | None, Graph | None]:
+    """The process that optimises beside the run, if one does, and the Graph that answers for it."""
+    if realtime:
+        process = GraphProcess()
+        return process, process
+    if not frames:
+        return None, None
+    process = GraphProcess(niceness=0)  # a replay waits for it
+    return process, PunctualGraph(process, frames)
 
 
 class _Loop:
@@ -108,6 +122,7 @@ class _Loop:
                 self._stop.check()
                 if self._observed.is_empty:
                     self._slam.video.audit()
+                    self._slam.use_idle_time()
         except (Stopped, KeyboardInterrupt, SlamError) as ending:
             return ending
         return None
@@ -142,8 +157,9 @@ class _Loop:
     def _answer(self, fed: Fed) -> None:
         start = time.perf_counter()
         self._slam.deadline.extracted_beside(fed.extract_ms)
-        track = self._slam.process(fed.frame, fed.observation)
+        track = self._slam.answer(fed.frame, fed.observation)
         now = time.perf_counter()
+        self._slam.keep_up()  # nobody waits for it: the pose is known
         track.ms["extract"] = fed.extract_ms
         latency_ms = None if fed.arrived_s is None else (now - fed.arrived_s) * 1e3
         self._recorder.add(track, (now - start) * 1e3 + fed.extract_ms, fed.dropped, latency_ms)

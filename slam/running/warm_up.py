@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
@@ -23,6 +26,17 @@ def warm_up(slam: Slam, rig: Rig) -> None:
     view = slam.observer.observe(Frame(-1, 0, noise, depth_m=depth_m, right=noise)).features.view()
     predicted = replace(view, sigma_px=np.ones(len(view.xy), np.float32))
     slam.matcher.match_many([(predicted, view), (view, view)], max_layers=slam.matcher.num_layers)
+
+
+@contextmanager
+def settled_memory() -> Iterator[None]:
+    """What lives now stays while this is entered: the collector looks at none of it, which would cost tens of ms."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def frame_rate(source: Source) -> float:

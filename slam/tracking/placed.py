@@ -22,9 +22,9 @@ class PlacedFrames:
     def add(self, stamp_ns: int, T_world_cam: Float64, keyframe: Keyframe) -> None:
         self._placed.append(_place(stamp_ns, T_world_cam, keyframe))
 
-    def add_before(self, found: list[tuple[int, Float64]], keyframe: Keyframe) -> None:
-        """Frames (stamp_ns, T_world_cam) from before all others."""
-        self._placed[:0] = [_place(stamp_ns, T_world_cam, keyframe) for stamp_ns, T_world_cam in found]
+    def add_before(self, stamp_ns: int, T_world_cam: Float64, keyframe: Keyframe) -> None:
+        """A frame from before the others: the last one stays the last."""
+        self._placed.insert(0, _place(stamp_ns, T_world_cam, keyframe))
 
     def became(self, keyframe: Keyframe) -> None:
         """The last frame is this keyframe now."""

@@ -41,8 +41,8 @@ def test_the_ratio_is_to_our_adaptive_median():
 
 
 def test_stages_are_summed_up_over_the_frames_that_had_them():
-    record = {"ms": {"extract": 4.0}, "total_ms": 5.0, "dropped": 0, "exit_layer": 0}
-    later = {"ms": {"extract": 6.0, "match": 3.0}, "total_ms": 10.0, "dropped": 2, "exit_layer": 3}
+    record = {"ms": {"extract": 4.0}, "total_ms": 5.0, "dropped": 0, "exit_layer": 0, "latency_ms": None}
+    later = {"ms": {"extract": 6.0, "match": 3.0}, "total_ms": 10.0, "dropped": 2, "exit_layer": 3, "latency_ms": 12.0}
     rows = stage_rows("demo", f"{json.dumps(record)}\n{json.dumps(later)}\n", coverage=0.5)
     figures = {row.labels[1]: row.figures for row in rows}
     assert figures["extract"] == {"p50": 5.0, "p95": pytest.approx(5.9), "max": 6.0, "frames": 2}

@@ -1,9 +1,11 @@
+import gc
+
 import numpy as np
 import pytest
 
 from slam.config import FeatureConfig, MatcherConfig, SlamConfig
 from slam.pipeline import Slam
-from slam.running.warm_up import frame_rate, warm_up
+from slam.running.warm_up import frame_rate, settled_memory, warm_up
 from slam.sources import open_source
 from slam.types import Mode
 
@@ -31,3 +33,10 @@ def test_the_rate_is_the_stamps_and_the_source_can_be_read_again(demo):
 
 def test_one_frame_has_no_rate():
     assert frame_rate(open_source("demo", None, max_frames=1)) == 0.0
+
+
+def test_what_lives_before_the_run_is_not_looked_at_again():
+    with settled_memory():
+        assert gc.get_freeze_count() > 10_000  # objects, torch's alone are more
+        assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
