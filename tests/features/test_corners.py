@@ -13,7 +13,7 @@ def corners_of(image):
 
 
 def drawn(inside, size=(120, 160), scale=8):
-    """What ``inside(u, v)`` is true for is bright; drawn larger and averaged down, so that it may lie between pixels."""
+    """What ``inside(u, v)`` is true for is bright; drawn larger and averaged down: it may lie between pixels."""
     v, u = np.mgrid[: size[0] * scale, : size[1] * scale] / scale + (0.5 / scale - 0.5)
     fine = np.where(inside(u, v), 200.0, 50.0).astype(np.float32)
     return np.round(cv2.resize(fine, size[::-1], interpolation=cv2.INTER_AREA)).astype(np.uint8)

@@ -95,7 +95,8 @@ def test_the_teachers_keypoints_turn_with_the_picture(shard):
     taught = np.column_stack([own.xy, np.ones(len(own.xy))]).astype(np.float32)
     turn = np.vstack([cv2.getRotationMatrix2D((159.5, 119.5), 30.0, 1.0), [0, 0, 1]])
     turned = corners(replace(plain, keypoints=(taught, taught)), 0, turn, rng, disturb=False)
-    far = corners(replace(plain, keypoints=(taught + [7, 0, 0],) * 2), 0, turn, rng, disturb=False)
+    beside = taught + np.float32([7, 0, 0])
+    far = corners(replace(plain, keypoints=(beside, beside)), 0, turn, rng, disturb=False)
     assert (turned.taught > 0).mean() > 0.8
     assert (far.taught > 0).mean() < 0.4
 
