@@ -10,6 +10,8 @@ import typer
 if TYPE_CHECKING:
     from slam.matching.calibration import ExitTable
 
+HEADER = ("keypoints", "pairs", "eps", "loss of matches", "loss of inliers", "mean exit", "note")
+
 
 def calibrate_exit_command(
     images: Annotated[
@@ -37,10 +39,11 @@ def calibrate_exit_command(
     """Calibrate the early exit on pairs that nobody trained on, so that its loss stays below eps.
 
     Two losses against full depth are bounded, each on average over sequences and with confidence 1 - delta: the share
-    of matches that differ (1 - IoU), and the share of true matches that are missing.
+    of matches that differ (1 - IoU), and the share of true matches that are missing. Every keypoint count has rules and
+    promises of its own, and so have pairs with a prediction (tracking) and those without.
     """
+    from slam.learning import calibrate_check
     from slam.learning.calibrate import CalibrateOptions, calibrate
-    from slam.learning.calibrate_check import HEADER, check_promise
     from slam.matching import packaged_weights
     from slam.matching.calibration import exit_file
     from slam.terminal import counting, show_table
@@ -52,21 +55,22 @@ def calibrate_exit_command(
     )  # fmt: skip
     with counting("calibrating") as progress:
         if check:
-            rows = [row.cells() for row in check_promise(options, progress)]
+            rows = [row.cells() for row in calibrate_check.check_promise(options, progress)]
         else:
             table = calibrate(options, progress)
     if check:
-        show_table(HEADER, rows)
+        show_table(calibrate_check.HEADER, rows)
         return
-    show_table(("keypoints", "eps", "loss of matches", "loss of inliers", "mean exit", "note"), level_rows(table))
+    show_table(HEADER, level_rows(table))
     typer.echo(f"written to {out or exit_file(weights or packaged_weights(features))}")
 
 
 def level_rows(table: ExitTable) -> list[tuple[str, ...]]:
-    """One row per keypoint count and eps."""
+    """One row per keypoint count, group of pairs and eps."""
     return [
         (
             str(path.points),
+            path.group,
             f"{level.eps:g}",
             f"{100 * level.loss_matches:.2f} %",
             f"{100 * level.loss_inliers:.2f} %",

@@ -2,7 +2,7 @@
 
 Exact: a run without exits, layer by layer, tells the outcome of every exit rule, for each of a few pruning widths.
 Measured: the rules that are chosen then run for real through the matcher on the certifying sequences, and these runs
-decide. Promised: the mean loss over sequences drawn like these, for each eps and keypoint count by itself.
+decide. Promised: the mean loss over sequences drawn like these, for each eps, keypoint count and group by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from slam.learning.calibrate_path import Outcome, bounds, designed, measured, ou
 from slam.learning.calibrate_trace import Traces, codes, lost, means_per_sequence, trace_all
 from slam.matching import packaged_weights
 from slam.matching.adaptive import LightGlueMatcher
-from slam.matching.calibration import ExitLevel, ExitPath, ExitTable, exit_file, sha256_of, write_exit_table
+from slam.matching.calibration import GROUPS, ExitLevel, ExitPath, ExitTable, exit_file, sha256_of, write_exit_table
 from slam.matching.calibration_risk import TESTS, PValue, sequences_needed, upper_bound
 from slam.matching.early_exit import ExitPolicy
 from slam.matching.lightglue import LightGlue
@@ -64,8 +64,7 @@ def calibrate(options: CalibrateOptions, on_progress: Progress = lambda *_: None
     check_options(options)
     weights = options.weights or packaged_weights(options.features)
     network = calibratable(weights)
-    data = [held_out(options, points) for points in options.keypoints]
-    paths = [calibrated_path(network, each, n, options, on_progress) for each, n in zip(data, options.keypoints)]
+    paths = [calibrated_path(network, *case, options, on_progress) for case in cases(options)]
     table = ExitTable(
         features=options.features,
         layers=network.shape.layers,
@@ -109,21 +108,27 @@ def calibratable(weights: Path) -> LightGlue:
     return network.requires_grad_(False)
 
 
-def held_out(options: CalibrateOptions, points: int) -> HeldOut:
-    """The sequences to calibrate on, with at most ``points`` keypoints per view."""
+def cases(options: CalibrateOptions) -> list[tuple[int, str]]:
+    """What gets a path of its own: every keypoint count with every group of pairs."""
+    return list(itertools.product(options.keypoints, GROUPS))
+
+
+def held_out(options: CalibrateOptions, points: int, group: str) -> HeldOut:
+    """The sequences to calibrate on: pairs of one group with at most ``points`` keypoints per view."""
     features = FeatureConfig(name=options.features, max_keypoints=points, weights=options.extractor_weights)
     origins: list[Origin] = []
     cache = options.cache / fingerprint(features)
     if options.images is not None:
         origins += scenes_of(options.images, features, options.scenes, cache, options.seed)
     origins += stretches_of(options.recordings, features, cache)
-    return HeldOut(origins, points, options.pairs, options.seed)
+    return HeldOut(origins, points, group, options.pairs, options.seed)
 
 
 def calibrated_path(
-    network: LightGlue, data: HeldOut, points: int, options: CalibrateOptions, on_progress: Progress
+    network: LightGlue, points: int, group: str, options: CalibrateOptions, on_progress: Progress
 ) -> ExitPath:
     """Design on one part of the sequences, certify on the others, and check by real runs."""
+    data = held_out(options, points, group)
     threshold = MatcherConfig().filter_threshold
     traces = trace_all(network, data, threshold, on_progress)
     design, certify = parts(traces, options.seed)
@@ -131,7 +136,7 @@ def calibrated_path(
     outcomes = [outcome(traces.of(certify), rule) for rule in rules]
     limits = bounds(outcomes, options.delta, TESTS[options.test])
     steps = tuple(measured(rule, found, limit) for rule, found, limit in zip(rules, outcomes, limits))
-    path = ExitPath(points, len(certify), len(design), data.sha256(), steps, ())
+    path = ExitPath(points, group, len(certify), len(design), data.sha256(), steps, ())
     tried: dict[int, tuple[Outcome, list[str]]] = {}
     while missing := {path.index_at(eps) for eps in options.eps} - {0, *tried}:
         for i in sorted(missing):

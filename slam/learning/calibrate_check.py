@@ -12,6 +12,7 @@ from slam.learning.calibrate import (
     CalibrateOptions,
     Progress,
     calibratable,
+    cases,
     check_options,
     held_out,
     parts,
@@ -25,7 +26,10 @@ from slam.matching.early_exit import ExitPolicy
 from slam.types import Float64, Int64
 
 SPLITS = 100
-HEADER = ("keypoints", "rule", "eps", "splits kept", "loss of matches", "loss of inliers", "mean exit", "full depth")
+HEADER = (
+    *("keypoints", "pairs", "rule", "eps", "splits kept"),
+    *("loss of matches", "loss of inliers", "mean exit", "full depth"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class CheckRow:
     """One rule at one eps, over all splits."""
 
     points: int
+    group: str  # of pairs
     rule: str
     eps: float
     kept: float  # share of splits in which both losses on the test part are at most eps
@@ -45,13 +50,13 @@ class CheckRow:
         """For a table, in the order of HEADER."""
         losses = (f"{100 * self.loss_matches:.2f} %", f"{100 * self.loss_inliers:.2f} %")
         kept, full = f"{100 * self.kept:.0f} %", f"{100 * self.full_depth:.0f} %"
-        return (str(self.points), self.rule, f"{self.eps:g}", kept, *losses, f"{self.mean_exit:.2f}", full)
+        return (str(self.points), self.group, self.rule, f"{self.eps:g}", kept, *losses, f"{self.mean_exit:.2f}", full)
 
 
 def check_promise(
     options: CalibrateOptions, on_progress: Progress = lambda *_: None, count: int = SPLITS
 ) -> list[CheckRow]:
-    """Both tests and the published rule, for every keypoint count and eps; writes nothing.
+    """Both tests and the published rule, for every keypoint count, group of pairs and eps; writes nothing.
 
     A quarter of the sequences shapes the path, once; the others are split in half at random, ``count`` times.
     """
@@ -60,8 +65,8 @@ def check_promise(
     config, rows = MatcherConfig(), []
     layers = network.shape.layers
     published = ExitPolicy.published(config.depth_confidence, config.width_confidence, layers)
-    for points in options.keypoints:
-        data = held_out(options, points)
+    for points, group in cases(options):
+        data = held_out(options, points, group)
         traces = trace_all(network, data, config.filter_threshold, on_progress)
         design, rest = parts(traces, options.seed)
         outcomes = [outcome(traces.of(rest), rule) for rule in designed(traces.of(design))]
@@ -72,8 +77,10 @@ def check_promise(
             limits = [_limits(outcomes, calibrate, options.delta, test) for calibrate, _ in splits]
             for eps in options.eps:
                 picks = [int(np.flatnonzero(limit <= eps)[-1]) for limit in limits]
-                rows.append(_row(points, name, eps, outcomes, depths, splits, picks))
-        rows += [_row(points, "published", eps, [hard_coded], depths[-1:], splits, [0] * count) for eps in options.eps]
+                rows.append(_row(points, group, name, eps, outcomes, depths, splits, picks))
+        rows += [
+            _row(points, group, "published", eps, [hard_coded], depths[-1:], splits, [0] * count) for eps in options.eps
+        ]
     return rows
 
 
@@ -96,6 +103,7 @@ def _per_sequence(found: Outcome, sequence: Int64) -> Float64:
 
 def _row(
     points: int,
+    group: str,
     rule: str,
     eps: float,
     outcomes: Sequence[Outcome],
@@ -108,4 +116,4 @@ def _row(
     depth = np.mean([depths[pick][test].mean() for (_, test), pick in zip(splits, picks)])
     kept = float((losses <= eps).all(1).mean())
     full = float(np.mean([pick == 0 for pick in picks])) if len(outcomes) > 1 else 0.0
-    return CheckRow(points, rule, eps, kept, loss_matches, loss_inliers, float(depth), full)
+    return CheckRow(points, group, rule, eps, kept, loss_matches, loss_inliers, float(depth), full)

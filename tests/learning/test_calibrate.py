@@ -16,7 +16,7 @@ from slam.learning.calibrate_path import Outcome, designed, outcome
 from slam.learning.calibrate_trace import answers, trace_all
 from slam.matching import packaged_weights
 from slam.matching.adaptive import LightGlueMatcher
-from slam.matching.calibration import ExitPath, ExitStep, exit_file, read_exit_table
+from slam.matching.calibration import ExitPath, ExitStep, exit_file, group_of, read_exit_table
 from slam.matching.calibration_risk import hoeffding_bentkus
 from slam.matching.early_exit import ExitPolicy
 from slam.matching.lightglue import LightGlue, NetworkShape
@@ -39,15 +39,22 @@ def options(shards, weights, tmp_path):
 
 
 def test_pairs_are_the_same_every_time_and_of_all_kinds(options):
-    data = held_out(options, 96)
+    data = held_out(options, 96, "plain")
     pairs = [labelled for sequence in range(len(data)) for labelled in data.pairs(sequence)]
-    assert data.sha256() == held_out(options, 96).sha256() != held_out(options, 64).sha256()
+    assert data.sha256() == held_out(options, 96, "plain").sha256() != held_out(options, 64, "plain").sha256()
     assert {labelled.kind for labelled in pairs} >= {"scene frames", "scene virtual"}
     assert all(len(side.xy) <= 96 for labelled in pairs for side in labelled.views)
 
 
+@pytest.mark.parametrize("group", ["predicted", "plain"])
+def test_all_pairs_belong_to_the_group_that_is_calibrated(options, group):
+    data = held_out(options, 96, group)
+    found = {group_of(labelled.views[0]) for sequence in range(len(data)) for labelled in data.pairs(sequence)}
+    assert found == {group}
+
+
 def test_traces_tell_what_real_runs_do(options):
-    data, network = held_out(options, 96), calibratable(options.weights)
+    data, network = held_out(options, 96, "predicted"), calibratable(options.weights)
     traces = trace_all(network, data, 0.1, lambda *_: None)
     rules = designed(traces)
     for rule in (rules[1], rules[len(rules) // 2], rules[-1]):
@@ -59,7 +66,7 @@ def test_traces_tell_what_real_runs_do(options):
 
 
 def test_work_counts_the_points_that_are_left_in_every_layer(options):
-    data, network = held_out(options, 96), calibratable(options.weights)
+    data, network = held_out(options, 96, "predicted"), calibratable(options.weights)
     a, b = next(data.pairs(0)).views
     pruner = LightGlueMatcher(network, ExitPolicy.published(-1.0, 0.9, 6))
     left = [1.0] + [1.0 - pruner.match(a, b, max_layers=layers).pruned for layers in range(2, 7)]
@@ -77,7 +84,7 @@ def test_a_calibration_lies_beside_the_weights_and_is_the_same_twice(options):
     calibrate(options)
     assert file.read_bytes() == first
     path = table.paths[0]
-    assert (path.points, path.sequences, path.design_sequences) == (96, 4, 2)
+    assert (path.points, path.group, path.sequences, path.design_sequences) == (96, "predicted", 4, 2)
     assert next(level.step for level in path.levels) == 0  # 0.3 needs nine sequences
     assert path.levels[0].note.startswith("not certifiable with 4 sequences, at least 9 are needed")
 
@@ -91,7 +98,7 @@ def test_enough_sequences_certify_a_faster_step(options, tmp_path):
 
 def test_real_runs_that_lose_more_than_their_traces_take_the_promise_back():
     steps = [ExitStep((0.5,), 0.9, -1.0, bound, 0.0, 0.0, 2.0, 2.0) for bound in (0.0, 0.02, 0.03, 0.2)]
-    path = ExitPath(96, 300, 100, "", tuple(steps), ())
+    path = ExitPath(96, "plain", 300, 100, "", tuple(steps), ())
     worse, better = (Outcome(np.full((300, 2), loss), np.zeros((1, 2)), np.ones(1), np.ones(1)) for loss in (0.1, 0.0))
     after = confirmed(path, {2: worse, 3: better}, 0.05, hoeffding_bentkus)
     assert [path.index_at(eps) for eps in (0.02, 0.05, 0.3)] == [1, 2, 3]
@@ -101,14 +108,17 @@ def test_real_runs_that_lose_more_than_their_traces_take_the_promise_back():
 
 def test_recordings_and_folders_of_recordings_are_cut_into_stretches(options, tmp_path):
     short_recording(tmp_path / "rooms" / "one", 6)
-    data = held_out(CalibrateOptions(images=options.images, recordings=(tmp_path / "rooms",), cache=tmp_path), 64)
+    rooms = CalibrateOptions(images=options.images, recordings=(tmp_path / "rooms",), cache=tmp_path)
+    data = held_out(rooms, 64, "plain")
     kinds = {labelled.kind.split()[0] for sequence in range(len(data)) for labelled in data.pairs(sequence)}
     assert len(data) == 7 and kinds == {"scene", "recording"}
 
 
 def test_the_check_compares_both_tests_with_the_published_rule(options):
     rows = check_promise(options, count=5)
-    assert [(row.rule, row.eps) for row in rows] == [(r, e) for r in ("hb", "wsr", "published") for e in (0.3, 0.6)]
+    assert [(row.group, row.rule, row.eps) for row in rows] == [
+        (g, r, e) for g in ("predicted", "plain") for r in ("hb", "wsr", "published") for e in (0.3, 0.6)
+    ]
     assert all(row.kept == 1.0 and row.full_depth == 1.0 and row.mean_exit == 6.0 for row in rows[:2])
     assert rows[-1].mean_exit < 6.0
 
