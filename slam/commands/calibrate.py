@@ -30,6 +30,7 @@ def calibrate_exit_command(
     scenes: Annotated[int, typer.Option(help="Synthetic scenes to make of the photographs.")] = 600,
     pairs: Annotated[int, typer.Option(help="Per scene or stretch of a recording.")] = 4,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    processes: Annotated[int, typer.Option(help="That share the work, a core each.")] = 2,
     cache: Annotated[Path, typer.Option(help="Folder for features.")] = Path("training/calibration"),
     out: Annotated[Path | None, typer.Option(help="File to write; beside the weights by default.")] = None,
     check: Annotated[
@@ -43,7 +44,8 @@ def calibrate_exit_command(
     promises of its own, and so have pairs with a prediction (tracking) and those without.
     """
     from slam.learning import calibrate_check
-    from slam.learning.calibrate import CalibrateOptions, calibrate
+    from slam.learning.calibrate import calibrate
+    from slam.learning.calibrate_options import CalibrateOptions
     from slam.matching import packaged_weights
     from slam.matching.calibration import exit_file
     from slam.terminal import counting, show_table
@@ -51,7 +53,7 @@ def calibrate_exit_command(
     options = CalibrateOptions(
         images=images, recordings=tuple(recording or ()), features=features, extractor_weights=feature_weights,
         weights=weights, keypoints=tuple(keypoints or (512,)), eps=tuple(eps or (0.01, 0.02, 0.05)), delta=delta,
-        test=test, scenes=scenes, pairs=pairs, seed=seed, cache=cache, out=out,
+        test=test, scenes=scenes, pairs=pairs, seed=seed, processes=processes, cache=cache, out=out,
     )  # fmt: skip
     with counting("calibrating") as progress:
         if check:

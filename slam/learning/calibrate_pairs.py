@@ -203,9 +203,8 @@ def _by_scene(path: Path) -> list[np.ndarray]:
         scene = rows["scene"].copy()
     except (OSError, ValueError, IndexError) as error:
         raise SourceError(f"shard {path}: is not one of 'slam train matcher'; delete it") from error
-    return [
-        rows[group] for group in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(scene)) + 1) if len(group) > 1
-    ]
+    ends = [0, *(np.flatnonzero(np.diff(scene)) + 1).tolist(), len(rows)]
+    return [rows[first:end] for first, end in itertools.pairwise(ends) if end - first > 1]  # left on disk
 
 
 def _first(total: int, points: int) -> Int64:

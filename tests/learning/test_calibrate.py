@@ -9,17 +9,20 @@ from command_line import called, short_recording
 
 from slam.config import FeatureConfig
 from slam.errors import ConfigError, SourceError, WeightsError
-from slam.learning.calibrate import CalibrateOptions, calibratable, calibrate, confirmed, held_out, policy_runs
+from slam.learning.calibrate import calibrate, confirmed
 from slam.learning.calibrate_check import check_promise
+from slam.learning.calibrate_options import CalibrateOptions
 from slam.learning.calibrate_pairs import scenes_of
 from slam.learning.calibrate_path import Outcome, designed, outcome
-from slam.learning.calibrate_trace import answers, trace_all
+from slam.learning.calibrate_trace import Tracing
+from slam.learning.calibrate_work import calibratable, held_out, policy_runs, traces_of
 from slam.matching import packaged_weights
 from slam.matching.adaptive import LightGlueMatcher
 from slam.matching.calibration import ExitPath, ExitStep, exit_file, group_of, read_exit_table
 from slam.matching.calibration_risk import hoeffding_bentkus
 from slam.matching.early_exit import ExitPolicy
 from slam.matching.lightglue import LightGlue, NetworkShape
+from slam.matching.runtime_torch import TorchRuntime
 from slam.matching.weights import load_network, save_weights
 
 
@@ -54,15 +57,15 @@ def test_all_pairs_belong_to_the_group_that_is_calibrated(options, group):
 
 
 def test_traces_tell_what_real_runs_do(options):
-    data, network = held_out(options, 96, "predicted"), calibratable(options.weights)
-    traces = trace_all(network, data, 0.1, lambda *_: None)
+    case, layers, heard = (96, "predicted"), calibratable(options.weights).shape.layers, []
+    traces = traces_of(options, case, map, heard.append)
     rules = designed(traces)
+    assert heard == [6]
     for rule in (rules[1], rules[len(rules) // 2], rules[-1]):
         expected = outcome(traces, rule)
-        policy = ExitPolicy.of_step(rule.step(), network.shape.layers)
-        real, _ = policy_runs(network, policy, data, np.arange(len(data)))
+        real = policy_runs(options, case, ExitPolicy.of_step(rule.step(), layers), traces, map)
         assert np.array_equal(real.losses, expected.losses) and np.array_equal(real.depth, expected.depth)
-    assert expected.depth.mean() < network.shape.layers
+    assert expected.depth.mean() < layers
 
 
 def test_work_counts_the_points_that_are_left_in_every_layer(options):
@@ -70,7 +73,9 @@ def test_work_counts_the_points_that_are_left_in_every_layer(options):
     a, b = next(data.pairs(0)).views
     pruner = LightGlueMatcher(network, ExitPolicy.published(-1.0, 0.9, 6))
     left = [1.0] + [1.0 - pruner.match(a, b, max_layers=layers).pruned for layers in range(2, 7)]
-    found = answers(network, a, b, 0.9, 0.1)
+    tracing = Tracing(TorchRuntime(network), network.shape, a, b, 0.1)
+    assert [answer.work for answer in tracing.answers(-1.0)] == [1, 2, 3, 4, 5, 6]
+    found = tracing.answers(0.9)
     assert left[-1] < 1.0
     assert [answer.work for answer in found] == pytest.approx(np.cumsum(left).tolist())
 
@@ -79,7 +84,7 @@ def test_a_calibration_lies_beside_the_weights_and_is_the_same_twice(options):
     heard = []
     table = calibrate(options, lambda done, total: heard.append((done, total)))
     file = exit_file(options.weights)
-    assert heard[-1] == (6, 6) and read_exit_table(file, options.weights) == read_exit_table(file, options.weights)
+    assert heard[-1] == (12, 12) and read_exit_table(file, options.weights) == read_exit_table(file, options.weights)
     first = file.read_bytes()
     calibrate(options)
     assert file.read_bytes() == first
@@ -89,8 +94,10 @@ def test_a_calibration_lies_beside_the_weights_and_is_the_same_twice(options):
     assert path.levels[0].note.startswith("not certifiable with 4 sequences, at least 9 are needed")
 
 
-def test_enough_sequences_certify_a_faster_step(options, tmp_path):
+def test_enough_sequences_certify_a_faster_step_however_many_processes_work(options, tmp_path):
     table = calibrate(replace(options, eps=(0.75,), delta=0.3, out=tmp_path / "m.exit.toml"))
+    again = calibrate(replace(options, eps=(0.75,), delta=0.3, out=tmp_path / "n.exit.toml", processes=2))
+    assert again == table
     level = table.paths[0].levels[0]
     assert level.step > 0 and level.note == "" and level.mean_exit < table.layers
     assert level.loss_matches < 0.75 and sum(row[0] for row in level.strata.values()) > 4
@@ -161,6 +168,8 @@ def test_the_command_writes_a_file_and_shows_the_levels(shards, weights, tmp_pat
         0.05,
         "--pairs",
         2,
+        "--processes",
+        1,
         "--cache",
         tmp_path,
         "--out",
