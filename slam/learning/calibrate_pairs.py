@@ -108,15 +108,15 @@ class HeldOut:
             raise SourceError("calibration: fewer than two sequences; give photographs, shards or more recordings")
         order = np.random.default_rng(seed).permutation(len(origins))
         self._origins = [origins[i] for i in order]
-        self._points, self._group, self._pairs_each, self._seed = points, group, pairs_each, seed
+        self.group, self._points, self._pairs_each, self._seed = group, points, pairs_each, seed
 
     def __len__(self) -> int:
         return len(self._origins)
 
     def pairs(self, sequence: int) -> Iterator[LabelledPair]:
         """The pairs of a sequence; those with hardly any keypoints are left out."""
-        rng = np.random.default_rng((self._seed, sequence, GROUPS.index(self._group)))
-        shares = KIND_SHARES[self._group]
+        rng = np.random.default_rng((self._seed, sequence, GROUPS.index(self.group)))
+        shares = KIND_SHARES[self.group]
         for kind in rng.choice(list(shares), self._pairs_each, p=list(shares.values())):
             pair = self._drawn(sequence, str(kind), rng)
             if min(len(pair.xy_a), len(pair.xy_b)) >= LEAST_POINTS:
@@ -136,8 +136,8 @@ class HeldOut:
         if kind == "unrelated":
             other = (sequence + int(rng.integers(1, len(self)))) % len(self)
             pair = unrelated(pair, self._origins[other].related(rng))
-        if kind == "virtual" or self._group == PREDICTED:
-            pair = virtual(pair, rng, rng.random() < UNSEEN_DROPPED, SILENT[self._group])
+        if kind == "virtual" or self.group == PREDICTED:
+            pair = virtual(pair, rng, rng.random() < UNSEEN_DROPPED, SILENT[self.group])
         return subset(pair, _first(len(pair.xy_a), self._points), _first(len(pair.xy_b), self._points))
 
 

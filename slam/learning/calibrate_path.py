@@ -65,8 +65,8 @@ def designed(traces: Traces) -> list[Rule]:
 
 
 def candidates(traces: Traces) -> Iterator[Rule]:
-    """Rules for all shares, widths and prices, and stricter versions of them."""
-    for width, share, price in itertools.product(range(len(WIDTHS)), range(len(SHARES)), PRICES):
+    """Rules for all shares, the traces' widths and prices, and stricter versions of them."""
+    for width, share, price in itertools.product(range(traces.sure.shape[1]), range(len(SHARES)), PRICES):
         cost = traces.losses[:, width].max(-1) + price * traces.work[:, width]
         _, thresholds = induced(traces.sure[:, width, :, share], cost)
         for strictness in STRICTNESS:

@@ -56,11 +56,12 @@ def test_all_pairs_belong_to_the_group_that_is_calibrated(options, group):
     assert found == {group}
 
 
-def test_traces_tell_what_real_runs_do(options):
-    case, layers, heard = (96, "predicted"), calibratable(options.weights).shape.layers, []
+@pytest.mark.parametrize(("group", "widths"), [("predicted", 1), ("plain", 2)])
+def test_traces_tell_what_real_runs_do(options, group, widths):
+    case, layers, heard = (96, group), calibratable(options.weights).shape.layers, []
     traces = traces_of(options, case, map, heard.append)
     rules = designed(traces)
-    assert heard == [6]
+    assert heard == [6] and traces.sure.shape[1] == widths
     for rule in (rules[1], rules[len(rules) // 2], rules[-1]):
         expected = outcome(traces, rule)
         real = policy_runs(options, case, ExitPolicy.of_step(rule.step(), layers), traces, map)
