@@ -58,8 +58,7 @@ def check_promise(
     with shared_by(options.processes) as mapped:
         extracted(options, mapped)
         counter = Counter(options, on_progress)
-        rows = [_checked(options, case, layers, count, mapped, counter) for case in options.cases]
-    return [row for of_case in rows for row in of_case]
+        return [row for case in options.cases for row in _checked(options, case, layers, count, mapped, counter)]
 
 
 def _checked(

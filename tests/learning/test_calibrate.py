@@ -123,7 +123,7 @@ def test_recordings_and_folders_of_recordings_are_cut_into_stretches(options, tm
 
 
 def test_the_check_compares_both_tests_with_the_published_rule(options):
-    rows = check_promise(options, count=5)
+    rows = check_promise(replace(options, processes=2), count=5)
     assert [(row.group, row.rule, row.eps) for row in rows] == [
         (g, r, e) for g in ("predicted", "plain") for r in ("hb", "wsr", "published") for e in (0.3, 0.6)
     ]
