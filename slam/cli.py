@@ -12,6 +12,7 @@ import typer
 import slam
 from slam.commands import bench, calibrate, train
 from slam.errors import SlamError
+from slam.running.memory import keep_freed_memory
 
 app = typer.Typer(
     name="slam",
@@ -27,6 +28,7 @@ def main() -> None:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before numpy loads: one math thread per worker
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # its warnings repeat what our errors say
+    keep_freed_memory()
     try:
         app()
     except SlamError as error:

@@ -123,6 +123,7 @@ class Matches:
     exit_layer: int = 0  # layers run, 1 .. num_layers; 0 for a matcher without layers
     pruned: float = 0.0  # share of all points dropped before the exit, in [0, 1]
     hurried: bool = False  # left unsure, for lack of time
+    emptied: bool = False  # ended because a view had no point left to match: no claim of being sure
 
     def __len__(self) -> int:
         return len(self.index_a)

@@ -63,23 +63,32 @@ def train_features_command(
         "training/features"
     ),
     recording: Annotated[list[Path] | None, typer.Option(help="RGB-D recording in TUM layout, any number.")] = None,
-    teacher: Annotated[str, typer.Option(help="The extractor whose keypoints are learnt.")] = "aliked-n16",
+    teacher: Annotated[str, typer.Option(help="The extractor whose choice of corners is learnt.")] = "aliked-n16",
     teacher_weights: Annotated[str, typer.Option(help="File of its weights; the downloaded one by default.")] = "",
     scenes: Annotated[int, typer.Option(help="Synthetic ones, of four views each.")] = 3000,
     minutes: Annotated[float, typer.Option(help="Of training; the rendering of views comes on top.")] = 40.0,
     steps: Annotated[int, typer.Option(help="End earlier after so many steps, 0 for no such end.")] = 0,
-    batch: Annotated[int, typer.Option(help="Pairs per step.")] = 12,
+    batch: Annotated[int, typer.Option(help="Pairs per step and process.")] = 12,
+    learning_rate: Annotated[float, typer.Option(help="At most.")] = 4e-3,
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    start: Annotated[Path | None, typer.Option(help="checkpoint.pt of another training to begin with.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")] = False,
 ) -> None:
-    """Train the extractor: a teacher's keypoints, descriptors that tell places apart. Uses a GPU if there is one."""
+    """Train the extractor: which corners to keep, and descriptors that tell places apart.
+
+    On a GPU when there is one; on several, or on several cores: torchrun --nproc-per-node N -m slam train features ...
+    """
     from slam.learning.train_features import FeatureTrainOptions, train_features
     from slam.terminal import TrainDisplay
 
     options = FeatureTrainOptions(
         images=images, out=out, recordings=tuple(recording or ()), teacher=teacher, teacher_weights=teacher_weights,
-        scenes=scenes, minutes=minutes, steps=steps, batch=batch, seed=seed, resume=resume,
+        scenes=scenes, minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed, start=start,
+        resume=resume,
     )  # fmt: skip
+    if os.environ.get("RANK", "0") != "0":  # torchrun's other processes work in silence
+        train_features(options)
+        return
     with TrainDisplay() as display:
         report = train_features(options, display.update_features)
     typer.echo(f"weights {report.weights}\nlog     {report.log}")

@@ -58,8 +58,9 @@ class Outcome:
 
     @property
     def leaves_early(self) -> bool:
-        """Whether it stopped because it was sure, not because no point was left."""
-        return 0 < self.matches.exit_layer < self.layers and self.matches.pruned < 1.0 - 1e-9
+        """Whether it stopped because it was sure, not because a side had no point left, nor for lack of time."""
+        is_early = 0 < self.matches.exit_layer < self.layers
+        return is_early and not (self.matches.emptied or self.matches.hurried)
 
 
 def outcome(matcher: Matcher, case: Case) -> Outcome:

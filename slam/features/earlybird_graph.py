@@ -13,18 +13,18 @@ from slam.features.earlybird import DESCRIPTOR_DIM, CompactNetwork
 from slam.matching.onnx_graph import Graph
 from slam.types import Float32
 
-PATCH = 4  # px: the picture enters, and the logits leave, as patches of 4 x 4
+PATCH = 4  # px: the picture enters as patches of 4 x 4
 
 
 def network_graph(network: CompactNetwork) -> ModelProto:
-    """picture (1, 1, H, W) -> logits (1, 1, H, W), grid (1, H/8, W/8, 64); batch norms must be folded already."""
+    """picture (1, 1, H, W) -> worth (1, 1, H/4, W/4), grid (1, H/8, W/8, 64); batch norms must be folded already."""
     g = Graph()
     fine = _layer(g, g.one("SpaceToDepth", g.given("picture", 1, 1, "h", "w"), blocksize=PATCH), network.fine[1])
     middle = _layers(g, fine, network.middle)
     middle = g.one("Add", middle, _enlarged(g, _layers(g, middle, network.coarse)))
     context = _enlarged(g, _layer(g, middle, network.context))
-    patches = _layers(g, g.one("Add", fine, context), list(network.detect)[:2])
-    g.result(g.one("DepthToSpace", patches, blocksize=PATCH, mode="CRD"), "logits", 1, 1, "h", "w")
+    worth = _layers(g, g.one("Add", fine, context), network.judge)
+    g.result(worth, "worth", 1, 1, "patch_rows", "patch_columns")
     grid = _layers(g, g.one("Relu", middle), list(network.describe)[1:])
     g.result(g.one("Transpose", grid, perm=[0, 2, 3, 1]), "grid", 1, "rows", "columns", DESCRIPTOR_DIM)
     return g.model()

@@ -13,7 +13,7 @@ from slam.errors import ConfigError
 from slam.features.earlybird import CompactNetwork, channels_last
 from slam.types import Float32
 
-Runtime = Callable[[Float32], tuple[Float32, Float32]]  # picture (H, W) -> logits (H, W), grid (H/8, W/8, 64)
+Runtime = Callable[[Float32], tuple[Float32, Float32]]  # picture (H, W) -> worth (H/4, W/4), grid (H/8, W/8, 64)
 
 NEEDED: dict[str, tuple[str, ...]] = {  # runtime -> packages
     "torch": (),
@@ -49,8 +49,8 @@ class TorchRuntime:
 
     def __call__(self, picture: Float32) -> tuple[Float32, Float32]:
         with torch.inference_mode():
-            logits, grid = self._network(torch.from_numpy(picture)[None, None])
-            return logits[0, 0].numpy(), grid[0].permute(1, 2, 0).numpy()
+            worth, grid = self._network(torch.from_numpy(picture)[None, None])
+            return worth[0, 0].numpy(), grid[0].permute(1, 2, 0).numpy()
 
 
 class OnnxRuntime:
@@ -64,8 +64,8 @@ class OnnxRuntime:
         self(np.zeros(WARM_SIZE, np.float32))
 
     def __call__(self, picture: Float32) -> tuple[Float32, Float32]:
-        logits, grid = self._session.run(None, {"picture": picture[None, None]})
-        return logits[0, 0], grid[0]
+        worth, grid = self._session.run(None, {"picture": picture[None, None]})
+        return worth[0, 0], grid[0]
 
 
 class OpenvinoRuntime:
@@ -82,8 +82,8 @@ class OpenvinoRuntime:
         if picture.shape not in self._requests:
             self._requests[picture.shape] = self._compiled(picture.shape)
         answer = self._requests[picture.shape].infer([picture[None, None]], share_inputs=True, share_outputs=True)
-        logits, grid = answer.values()
-        return logits[0, 0], grid[0]
+        worth, grid = answer.values()
+        return worth[0, 0], grid[0]
 
     def _compiled(self, shape: tuple[int, ...]) -> Any:
         import openvino

@@ -21,20 +21,25 @@ from slam.learning.cache import build_shard, photographs
 from slam.learning.depth_pairs import RecordingPairs
 from slam.learning.pairs import FAR_AWAY_PX, Pair, plane_pair, subset
 from slam.learning.virtual import virtual
+from slam.matching.calibration import GROUPS, PLAIN, PREDICTED
 from slam.types import Bool, Int64, MatchView
 
 INLIER_PX = 3.0
 STRETCH_FRAMES = 24  # of a recording that make a sequence, at most
 LEAST_POINTS = 16  # of either side
 UNSEEN_DROPPED = 0.5  # share of virtual views without the points that fall outside, as in training
-KIND_SHARES = {"frames": 0.4, "virtual": 0.5, "unrelated": 0.1}  # of the pairs, as they are in use
+KIND_SHARES = {  # of the pairs of a group, as they are in use; side a of all predicted ones claims to know its places
+    PREDICTED: {"virtual": 0.9, "unrelated": 0.1},
+    PLAIN: {"frames": 0.55, "virtual": 0.35, "unrelated": 0.1},
+}
+SILENT = {PREDICTED: 0.0, PLAIN: 1.0}  # share of virtual views that say nothing of their error
 
 
 @dataclass(frozen=True, eq=False)
 class LabelledPair:
     """A pair as the matcher gets it, with what is true of it."""
 
-    kind: str  # where it comes from and a key of KIND_SHARES: "scene frames", "recording virtual", ...
+    kind: str  # where it comes from and what KIND_SHARES calls it: "scene frames", "recording virtual", ...
     pair: Pair
 
     @property
@@ -93,22 +98,26 @@ class Stretch:
 
 
 class HeldOut:
-    """Sequences of pairs with at most ``points`` keypoints per view, in random order."""
+    """Sequences of pairs of one group with at most ``points`` keypoints per view, in random order.
 
-    def __init__(self, origins: Sequence[Origin], points: int, pairs_each: int, seed: int) -> None:
+    Both groups are drawn from the same sequences, each its own pairs: they are certified one by one.
+    """
+
+    def __init__(self, origins: Sequence[Origin], points: int, group: str, pairs_each: int, seed: int) -> None:
         if len(origins) < 2:
             raise SourceError("calibration: fewer than two sequences; give photographs, shards or more recordings")
         order = np.random.default_rng(seed).permutation(len(origins))
         self._origins = [origins[i] for i in order]
-        self._points, self._pairs_each, self._seed = points, pairs_each, seed
+        self.group, self._points, self._pairs_each, self._seed = group, points, pairs_each, seed
 
     def __len__(self) -> int:
         return len(self._origins)
 
     def pairs(self, sequence: int) -> Iterator[LabelledPair]:
         """The pairs of a sequence; those with hardly any keypoints are left out."""
-        rng = np.random.default_rng((self._seed, sequence))
-        for kind in rng.choice(list(KIND_SHARES), self._pairs_each, p=list(KIND_SHARES.values())):
+        rng = np.random.default_rng((self._seed, sequence, GROUPS.index(self.group)))
+        shares = KIND_SHARES[self.group]
+        for kind in rng.choice(list(shares), self._pairs_each, p=list(shares.values())):
             pair = self._drawn(sequence, str(kind), rng)
             if min(len(pair.xy_a), len(pair.xy_b)) >= LEAST_POINTS:
                 yield LabelledPair(f"{self._origins[sequence].name} {kind}", pair)
@@ -127,8 +136,8 @@ class HeldOut:
         if kind == "unrelated":
             other = (sequence + int(rng.integers(1, len(self)))) % len(self)
             pair = unrelated(pair, self._origins[other].related(rng))
-        if kind == "virtual":
-            pair = virtual(pair, rng, drop_unseen=rng.random() < UNSEEN_DROPPED)
+        if kind == "virtual" or self.group == PREDICTED:
+            pair = virtual(pair, rng, rng.random() < UNSEEN_DROPPED, SILENT[self.group])
         return subset(pair, _first(len(pair.xy_a), self._points), _first(len(pair.xy_b), self._points))
 
 
@@ -194,9 +203,8 @@ def _by_scene(path: Path) -> list[np.ndarray]:
         scene = rows["scene"].copy()
     except (OSError, ValueError, IndexError) as error:
         raise SourceError(f"shard {path}: is not one of 'slam train matcher'; delete it") from error
-    return [
-        rows[group] for group in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(scene)) + 1) if len(group) > 1
-    ]
+    ends = [0, *(np.flatnonzero(np.diff(scene)) + 1).tolist(), len(rows)]
+    return [rows[first:end] for first, end in itertools.pairwise(ends) if end - first > 1]  # left on disk
 
 
 def _first(total: int, points: int) -> Int64:

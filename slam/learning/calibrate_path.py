@@ -7,7 +7,7 @@ stricter versions of them. The path is what no other candidate beats in both los
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -65,8 +65,8 @@ def designed(traces: Traces) -> list[Rule]:
 
 
 def candidates(traces: Traces) -> Iterator[Rule]:
-    """Rules for all shares, widths and prices, and stricter versions of them."""
-    for width, share, price in itertools.product(range(len(WIDTHS)), range(len(SHARES)), PRICES):
+    """Rules for all shares, the traces' widths and prices, and stricter versions of them."""
+    for width, share, price in itertools.product(range(traces.sure.shape[1]), range(len(SHARES)), PRICES):
         cost = traces.losses[:, width].max(-1) + price * traces.work[:, width]
         _, thresholds = induced(traces.sure[:, width, :, share], cost)
         for strictness in STRICTNESS:
@@ -104,6 +104,17 @@ def bounds(outcomes: list[Outcome], delta: float, p_value: PValue) -> list[float
     """
     each = [max(upper_bound(found.losses[:, k], delta, p_value) for k in range(2)) for found in outcomes[1:]]
     return reduce(lambda so_far, bound: [*so_far, max(so_far[-1], bound)], each, [0.0])
+
+
+def fastest(losses: Sequence[Float64], eps: float, delta: float, p_value: PValue) -> int:
+    """The last of the rules, from safe to fast, that is certified at ``eps``, as ``bounds`` would have it.
+
+    losses: (S, 2) per rule; the first is full depth.
+    """
+    for i, found in enumerate(losses[1:]):
+        if max(p_value(found[:, k], eps) for k in range(2)) > delta:
+            return i
+    return len(losses) - 1
 
 
 def measured(rule: Rule, found: Outcome, bound: float) -> ExitStep:

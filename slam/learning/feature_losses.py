@@ -1,32 +1,78 @@
-"""What the extractor learns by: bumps at the teacher's keypoints, and descriptors that tell places apart."""
+"""What the extractor learns by: which corners are found and matched again, and descriptors that tell places apart."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from slam.features.earlybird import CompactNetwork, described
-from slam.features.network import local_maxima
+from slam.features.earlybird import CELL, WORTH_CELL, CompactNetwork, sampled
 
 SHARPNESS = 20.0  # inverse temperature of the descriptors' cosines
 TOO_NEAR_PX = 6.0  # places this close to each other are not told apart
-JITTER_PX = 0.5  # keypoints are not found exactly at their true places
-DETECTION_WEIGHT = 120.0
-COMPARED_KEYPOINTS = 256
+JITTER_PX = 0.5  # corners are not found exactly at their true places
+AGAIN_PX = 2.0  # a corner is found again when the other view has one this close to its true place
+RIGHT_PX = 3.0  # a match is right
+TEACHING = 0.3  # weight of the teacher's opinion beside what the two views show
+COMPARED = 128  # best corners of a view that the figures look at
 
 
 def feature_losses(network: CompactNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Detection loss and description loss of a batch (see ``feature_batch``): two scalars."""
-    pairs = len(batch["places_a"])
+    """Loss of the corners' logits and of the descriptors for a batch (see ``feature_batch``): two scalars."""
+    pairs = len(batch["xy"]) // 2
+    logits, described = judged(network, batch)
+    again, partner = found_again(batch)
+    a, b = described[:pairs], described[pairs:]
+    matched = torch.cat([mutual(a, b, batch, partner[:pairs]), mutual(b, a, swapped(batch), partner[pairs:])])
+    seen, real = batch["seen"], batch["real"]
+    by_views = functional.binary_cross_entropy_with_logits(logits[seen], (again & matched)[seen].float())
+    by_teacher = functional.binary_cross_entropy_with_logits(logits[real], batch["taught"][real])
+    return by_views + TEACHING * by_teacher, _description(network, batch, described, again, partner)
+
+
+def judged(network: CompactNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Logits (2B, N) and unit descriptors (2B, N, C) of the corners; the batch keeps the grid for places."""
     with torch.autocast(batch["pictures"].device.type, torch.bfloat16):
-        logits, grid = network(batch["pictures"].contiguous(memory_format=torch.channels_last))
-    detection = functional.binary_cross_entropy_with_logits(logits.float(), batch["bumps"])
-    jitter = JITTER_PX * torch.randn_like(batch["places_b"])
-    a = functional.normalize(described(grid[:pairs].float(), batch["places_a"]), dim=2)
-    b = functional.normalize(described(grid[pairs:].float(), batch["places_b"] + jitter), dim=2)
-    return DETECTION_WEIGHT * detection, contrast(a, b, batch["places_a"], batch["places_b"], batch["known"])
+        worth, grid = network(batch["pictures"].contiguous(memory_format=torch.channels_last))
+    batch["grid"] = grid.float()
+    logits = sampled(worth.float(), batch["xy"], WORTH_CELL)[:, :, 0] + network.corner_gain * batch["strength"]
+    return logits, functional.normalize(sampled(batch["grid"], batch["xy"], CELL), dim=2)
+
+
+def found_again(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Whether each corner's true place has a corner of the other view beside it (2B, N), and which is nearest."""
+    other = swapped(batch)
+    distance = torch.cdist(batch["places"], other["xy"]).masked_fill(~other["real"][:, None], 1e4)
+    nearest = distance.min(2)
+    return batch["seen"] & (nearest.values < AGAIN_PX), nearest.indices
+
+
+@torch.no_grad()
+def mutual(a: Tensor, b: Tensor, batch: dict[str, Tensor], partner: Tensor) -> Tensor:
+    """(B, N) whether a's corners (B, N, C) and their partners in b are each other's nearest by descriptor."""
+    pairs = len(a)
+    usable = batch["real"][:pairs, :, None] & batch["real"][pairs:, None, :]
+    similarity = (a @ b.mT).masked_fill(~usable, -2.0)
+    forth, back = similarity.argmax(2), similarity.argmax(1)
+    own = torch.arange(a.shape[1], device=a.device)
+    return (forth == partner) & (back.gather(1, forth) == own)
+
+
+def swapped(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same batch with the other side first."""
+    return {name: torch.cat([value[len(value) // 2 :], value[: len(value) // 2]]) for name, value in batch.items()}
+
+
+def _description(
+    network: CompactNetwork, batch: dict[str, Tensor], described: Tensor, again: Tensor, partner: Tensor
+) -> Tensor:
+    """Contrast of a's corners with their partners in b, or with their true places there where b found none."""
+    pairs = len(described) // 2
+    truth = batch["places"][:pairs]
+    found = batch["xy"][pairs:].gather(1, partner[:pairs, :, None].expand(-1, -1, 2))
+    there = torch.where(again[:pairs, :, None], found, truth + JITTER_PX * torch.randn_like(truth))
+    b = functional.normalize(sampled(batch["grid"][pairs:], there, CELL), dim=2)
+    return contrast(described[:pairs], b, batch["xy"][:pairs], truth, batch["seen"][:pairs])
 
 
 def contrast(a: Tensor, b: Tensor, places_a: Tensor, places_b: Tensor, known: Tensor) -> Tensor:
@@ -46,33 +92,32 @@ def contrast(a: Tensor, b: Tensor, places_a: Tensor, places_b: Tensor, known: Te
 
 @torch.no_grad()
 def measured_features(network: CompactNetwork, batch: dict[str, Tensor]) -> dict[str, float]:
-    """Losses, and how well the found keypoints do: ``matched``, the share of the places whose nearest descriptors
-    agree mutually, and ``confirmed``, the share of detected keypoints within 1.5 px of one of the teacher's."""
+    """Losses, and how the best COMPARED corners of each view do: ``repeated``, the share of a's that b sees which b has
+    beside their true place; ``right``, right mutual nearest neighbours per pair; ``precision`` of all those."""
     network.eval()
     detection, description = feature_losses(network, batch)
-    logits, grid = (output.cpu() for output in network(batch["pictures"]))
-    batch = {name: value.cpu() for name, value in batch.items()}
-    pairs = len(batch["places_a"])
-    a = functional.normalize(described(grid[:pairs], batch["places_a"]), dim=2)
-    b = functional.normalize(described(grid[pairs:], batch["places_b"]), dim=2)
-    similarity = (a @ b.mT).masked_fill(~(batch["known"][:, :, None] & batch["known"][:, None, :]), -1.0)
-    own = torch.arange(similarity.shape[1])
-    mutual = (similarity.argmax(1) == own) & (similarity.argmax(2) == own)
-    agreeing = [_confirmed(logit[0], bump[0]) for logit, bump in zip(logits, batch["bumps"], strict=True)]
+    logits, described = judged(network, batch)
+    best = logits.masked_fill(~batch["real"], -1e4).topk(COMPARED, 1).indices
+    batch = {name: _taken(value, best) if value.shape[1] == logits.shape[1] else value for name, value in batch.items()}
+    described, pairs = _taken(described, best), len(best) // 2
+    again, _ = found_again(batch)
+    known = batch["seen"][:pairs]
+    similarity = (described[:pairs] @ described[pairs:].mT).masked_fill(~batch["real"][pairs:, None], -2.0)
+    forth = similarity.argmax(2)
+    own = torch.arange(COMPARED, device=forth.device)
+    both_ways = (similarity.argmax(1).gather(1, forth) == own) & batch["real"][:pairs]
+    there = batch["xy"][pairs:].gather(1, forth[:, :, None].expand(-1, -1, 2))
+    right = both_ways & known & ((there - batch["places"][:pairs]).norm(dim=2) < RIGHT_PX)
     return {
         "detection": float(detection),
         "description": float(description),
-        "matched": float(mutual[batch["known"]].float().mean()),
-        "confirmed": float(np.mean(agreeing)),
+        "repeated": float(again[:pairs][known].float().mean()),
+        "right": float(right.sum()) / pairs,
+        "precision": float(right.sum() / both_ways.sum().clamp(min=1)),
     }
 
 
-def _confirmed(logits: Tensor, bump: Tensor) -> float:
-    """Share of the strongest found keypoints that lie on one of the teacher's bumps, no more than it has."""
-    peaks = local_maxima(logits.sigmoid(), 2, 0.0, border=3)
-    count = min(COMPARED_KEYPOINTS, len(local_maxima(bump, 1, 0.1)))
-    strongest = logits[peaks[:, 1], peaks[:, 0]].argsort(descending=True)[:count]
-    if not len(strongest):
-        return 0.0
-    x, y = peaks[strongest].T
-    return float((bump[y, x] > 0.05).float().mean())
+def _taken(values: Tensor, index: Tensor) -> Tensor:
+    """Rows ``index`` (B, K) of values (B, N, ...)."""
+    wide = index if values.dim() == 2 else index[:, :, None].expand(-1, -1, values.shape[2])
+    return values.gather(1, wide)

@@ -12,7 +12,7 @@ from slam.camera import Camera
 from slam.features import Extractor
 from slam.geometry import apply, inside, invert
 from slam.learning.depth_pairs import keypoint_depth, posed_frames
-from slam.learning.feature_pairs import LEAST_PLACES, MOST_PLACES, TRIES, ViewPair
+from slam.learning.feature_pairs import LEAST_PLACES, TRIES, ViewPair, common
 from slam.learning.feature_views import MOST_KEYPOINTS, VIEW_SIZE, pixel_columns, pixel_rows
 from slam.sources import open_source
 from slam.types import Float32, Float64, Frame
@@ -58,17 +58,20 @@ class RecordedViews:
         """Two views that see some of the same; after a few vain tries any two."""
         for _ in range(TRIES):
             a, b = rng.choice(len(self._rows), 2, replace=False)
-            pair = self._between(self._rows[a], self._rows[b], rng)
-            if len(pair.places[0]) >= LEAST_PLACES:
+            pair = self._between(self._rows[a], self._rows[b])
+            if common(pair) >= LEAST_PLACES:
                 break
         return pair
 
-    def _between(self, row_a: np.void, row_b: np.void, rng: np.random.Generator) -> ViewPair:
-        xy_a = row_a["xy"][: row_a["count"]]
-        place, seen = posed_places(row_b, row_a, xy_a, self.camera)
-        chosen = rng.permutation(np.flatnonzero(seen))[:MOST_PLACES]
-        places = (xy_a[chosen], place[chosen].astype(np.float32))
-        return ViewPair((row_a["image"], row_b["image"]), (_keypoints(row_a), _keypoints(row_b)), places)
+    def _between(self, row_a: np.void, row_b: np.void) -> ViewPair:
+        return ViewPair(
+            (row_a["image"], row_b["image"]),
+            (_keypoints(row_a), _keypoints(row_b)),
+            (
+                lambda xy: posed_places(row_b, row_a, xy, self.camera),
+                lambda xy: posed_places(row_a, row_b, xy, self.camera),
+            ),
+        )
 
 
 def view_row(

@@ -101,14 +101,14 @@ def _confirmed(row: np.void, views: np.ndarray) -> Float32:
         if other is row or not other["count"] or np.array_equal(other["homographies"], row["homographies"]):
             continue
         place, seen = places_in(other, row, row["xy"][:count])
-        distance = _nearest_px(np.nan_to_num(place, nan=-1e6), other["xy"][: other["count"]])
+        distance, _ = nearest_px(np.nan_to_num(place, nan=-1e6), other["xy"][: other["count"]])
         seen_by += seen
         found_by += seen & (distance < CONFIRMED_PX)
     share = np.where(seen_by > 0, found_by / np.maximum(seen_by, 1), 0.5)
     return (UNCONFIRMED + (1 - UNCONFIRMED) * share).astype(np.float32)
 
 
-def _nearest_px(places: Float64, xy: Float32) -> Float64:
-    """(M,) distance of each place (M, 2) to the nearest of xy (N, 2)."""
-    matcher = cv2.BFMatcher(cv2.NORM_L2)
-    return np.array([match.distance for match in matcher.match(places.astype(np.float32), xy)])
+def nearest_px(places: Float64 | Float32, xy: Float32) -> tuple[Float64, np.ndarray]:
+    """(M,) distance of each place (M, 2) to the nearest of xy (N, 2), and which that is (M,)."""
+    found = cv2.BFMatcher(cv2.NORM_L2).match(places.astype(np.float32), xy)
+    return np.array([match.distance for match in found]), np.array([match.trainIdx for match in found], np.int64)

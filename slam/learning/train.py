@@ -31,7 +31,7 @@ SAVE_EVERY_S = 60.0
 LOG_EVERY = 25
 LAYERS_PER_STEP = 3  # layers that are looked at in a step: the last one and others at random
 AGREE_FROM = 0.2  # share of the training from which earlier layers also learn to say what the last one says
-AGREEMENT = 1.0  # weight of that
+AGREEMENT = 2.0  # weight of that
 STAGES = ("all", "matching", "confidence")
 
 

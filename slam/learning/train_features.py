@@ -1,4 +1,4 @@
-"""Training of the extractor: a teacher's keypoints distilled, descriptors by contrast. Resumable; follows the clock."""
+"""Training of the extractor: corners ranked by what views and a teacher show, descriptors by contrast. Resumable."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from slam.config import FeatureConfig
 from slam.errors import ConfigError
@@ -25,6 +23,7 @@ from slam.learning.feature_losses import feature_losses, measured_features
 from slam.learning.feature_pairs import MixedPairs, ViewShards, feature_batch
 from slam.learning.feature_recordings import RecordedViews
 from slam.learning.feature_views import MOST_KEYPOINTS, SCENES_PER_SHARD, build_view_shard
+from slam.learning.team import Team
 
 AVERAGING = 0.998  # of the weights, per step
 SAVE_EVERY_S = 60.0
@@ -46,6 +45,7 @@ class FeatureTrainOptions:
     batch: int = 12  # pairs per step
     learning_rate: float = 4e-3
     seed: int = 0
+    start: Path | None = None  # checkpoint of another training, whose averaged weights this one begins with
     resume: bool = False
 
 
@@ -77,14 +77,21 @@ def train_features(
 ) -> FeatureTrainReport:
     """Train an extractor and write ``features.pt`` with its log into ``options.out``.
 
+    Under ``torchrun`` every process calls this, with the same options; the first one writes the files.
     Raises ConfigError when there is nothing to resume, WeightsError without the teacher's weights, SourceError when
     photographs cannot be read.
     """
     torch.set_num_threads(1)
-    prepare_views(options, on_progress)
-    trainer = FeatureTrainer(options)
+    team = Team.joined()
+    if team.leads:
+        prepare_views(options, on_progress)
+        recorded_views(options)
+    team.wait()
+    trainer = FeatureTrainer(options, team)
     trainer.run(on_progress)
-    return trainer.finish(on_progress)
+    report = trainer.finish(on_progress)
+    team.leave()
+    return report
 
 
 def prepare_views(options: FeatureTrainOptions, on_progress: Callable[[FeatureProgress], None]) -> None:
@@ -124,16 +131,17 @@ def view_plan(options: FeatureTrainOptions) -> list[tuple[Path, int]]:
 class FeatureTrainer:
     """One training run: network, its running average, optimiser, and the clock that the learning rate follows."""
 
-    def __init__(self, options: FeatureTrainOptions) -> None:
+    def __init__(self, options: FeatureTrainOptions, team: Team | None = None) -> None:
         self._options = options
-        self._rng = np.random.default_rng(options.seed)
+        self._team = team or Team.joined()
+        self._rng = np.random.default_rng([options.seed, self._team.rank])
         torch.manual_seed(options.seed)
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._scenes = ViewShards(options.out / "views" / "train")
         self._data = MixedPairs(self._scenes, recorded_views(options))
         self._held_out = ViewShards(options.out / "views" / "val")
-        self._network = channels_last(fresh_extractor().to(self._device))
-        self._average = fresh_extractor().to(self._device)
+        self._network = channels_last(first_extractor(options.start).to(self._team.device))
+        self._team.agree(self._network)
+        self._average = CompactNetwork().to(self._team.device)
         self._average.load_state_dict(self._network.state_dict())
         self._optimizer = torch.optim.AdamW(self._network.parameters(), lr=1e-9, weight_decay=1e-4)
         self._done = Checkpoint(steps=0, pairs=0, seconds=0.0)
@@ -144,18 +152,13 @@ class FeatureTrainer:
         """Train until the time or the steps are used up."""
         started, saved, seconds_before = time.monotonic(), time.monotonic(), self._done.seconds
         while self._share() < 1.0:
-            self._step()
-            now = time.monotonic()
-            self._done = replace(
-                self._done,
-                steps=self._done.steps + 1,
-                pairs=self._done.pairs + self._options.batch,
-                seconds=seconds_before + now - started,
-            )
-            if self._done.steps % LOG_EVERY == 0:
+            seconds = self._step(seconds_before + time.monotonic() - started)
+            pairs = self._done.pairs + self._options.batch * self._team.size
+            self._done = replace(self._done, steps=self._done.steps + 1, pairs=pairs, seconds=seconds)
+            if self._done.steps % LOG_EVERY == 0 and self._team.leads:
                 on_progress(self._measured())
-            if now - saved > SAVE_EVERY_S:
-                saved = now
+            if time.monotonic() - saved > SAVE_EVERY_S:
+                saved = time.monotonic()
                 self._save()
         self._save()
 
@@ -165,7 +168,9 @@ class FeatureTrainer:
         on_progress(progress)
         path, done = self._options.out / "features.pt", self._done
         meta = {"teacher": self._options.teacher, "steps": done.steps, "pairs": done.pairs, "seed": self._options.seed}
-        save_weights(path, folded(self._average.cpu()), meta)
+        if self._team.leads:
+            save_weights(path, folded(self._average.cpu()), meta)
+        self._team.wait()
         return FeatureTrainReport(path, self._log, done.steps, done.pairs, done.seconds / 60, progress.figures)
 
     @property
@@ -178,18 +183,20 @@ class FeatureTrainer:
         by_steps = self._done.steps / self._options.steps if self._options.steps else 0.0
         return max(by_time, by_steps)
 
-    def _step(self) -> None:
+    def _step(self, seconds: float) -> float:
+        """One step; the time that the team counts."""
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
         batch = feature_batch(self._data, self._options.batch, self._rng)
-        batch = {name: value.to(self._device) for name, value in batch.items()}
         self._network.train()
-        detection, description = feature_losses(self._network, batch)
+        detection, description = feature_losses(self._network, self._team.here(batch))
         self._optimizer.zero_grad(set_to_none=True)
         (detection + description).backward()
+        (seconds,) = self._team.average(self._network, (seconds,))
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 5.0)
         self._optimizer.step()
         self._follow()
+        return seconds
 
     def _learning_rate(self) -> float:
         warm = min(1.0, (self._done.steps + 1) / 200)
@@ -206,19 +213,20 @@ class FeatureTrainer:
     def _measured(self) -> FeatureProgress:
         """Figures of the averaged weights on a batch of held-out pairs, always of the same few; logged."""
         batch = feature_batch(self._held_out, 16, np.random.default_rng(self._done.steps // LOG_EVERY % 4))
-        figures = measured_features(self._average, {name: value.to(self._device) for name, value in batch.items()})
+        figures = measured_features(self._average, self._team.here(batch))
         rate = self._done.pairs / max(self._done.seconds, 1e-9)
         progress = FeatureProgress("training", self._done.steps, min(1.0, self._share()), rate, figures)
-        with self._log.open("a") as stream:
-            line = {"step": progress.step, "pairs_per_s": round(rate, 1), "seconds": round(self._done.seconds, 1)}
-            stream.write(json.dumps(line | figures) + "\n")
+        if self._team.leads:
+            with self._log.open("a") as stream:
+                line = {"step": progress.step, "pairs_per_s": round(rate, 1), "seconds": round(self._done.seconds, 1)}
+                stream.write(json.dumps(line | figures) + "\n")
         return progress
 
     def _save(self) -> None:
         self._scenes.rescan()
-        save_checkpoint(
-            self._options.out / "checkpoint.pt", self._done, self._network, self._average, self._optimizer, self._rng
-        )
+        path = self._options.out / "checkpoint.pt"
+        if self._team.leads:
+            save_checkpoint(path, self._done, self._network, self._average, self._optimizer, self._rng)
 
     def _resume(self) -> None:
         path = self._options.out / "checkpoint.pt"
@@ -227,6 +235,8 @@ class FeatureTrainer:
                 f"resume: no checkpoint {path}; start without resume, or give the folder of the first run"
             )
         self._done = load_checkpoint(path, self._network, self._average, self._optimizer, self._rng)
+        if not self._team.leads:
+            self._rng = np.random.default_rng([self._options.seed, self._team.rank, self._done.steps])
 
 
 def recorded_views(options: FeatureTrainOptions) -> list[RecordedViews]:
@@ -237,9 +247,15 @@ def recorded_views(options: FeatureTrainOptions) -> list[RecordedViews]:
     return [RecordedViews(path, teacher, options.out / "views") for path in options.recordings]
 
 
-def fresh_extractor() -> CompactNetwork:
-    """A network that finds keypoints nowhere at first, because they are rare."""
+def first_extractor(start: Path | None) -> CompactNetwork:
+    """A fresh network, or the averaged one of a checkpoint as far as it fits. Raises ConfigError without the file."""
     network = CompactNetwork()
-    bias = network.detect[1].bias
-    torch.nn.init.constant_(cast(Tensor, bias), -4.0)
+    if start is None:
+        return network
+    if not start.is_file():
+        raise ConfigError(f"start: no checkpoint {start}; give the checkpoint.pt of a training's folder")
+    own = network.state_dict()
+    given = torch.load(start, map_location="cpu", weights_only=True)["average"]
+    own.update({name: value for name, value in given.items() if name in own and value.shape == own[name].shape})
+    network.load_state_dict(own)
     return network

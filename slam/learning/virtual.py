@@ -21,23 +21,24 @@ WRONG_TURN_RAD = 0.3
 WRONG_SIGMA_PX = (1.5, 8.0)  # what a wrong prediction claims
 
 
-def virtual(pair: Pair, rng: np.random.Generator, drop_unseen: bool) -> Pair:
+def virtual(pair: Pair, rng: np.random.Generator, drop_unseen: bool, silent: float = PRIOR_DROPPED) -> Pair:
     """a as the map predicts it: its points where b should see them, off by one smooth error of up to about 30 px.
 
     The error is that of a wrong pose: a shift, a small turn and a small change of scale, and a little of each point's
     own (wrong depth). The pair says the error's standard deviation, over- or underestimated up to about two times, or
     nothing; one in ten is wrong altogether and claims to be sure. With ``drop_unseen`` the points that fall outside
     of b leave, as they do in a map's view. Of two views with nothing in common any prediction is wrong.
+    silent: chance that the pair says nothing of its error; training's, or 0 or 1 for one of both alone.
     """
     known = np.isfinite(pair.a_in_b).all(1) & (np.abs(pair.a_in_b) < 4 * max(pair.size_b)).all(1)
     if not known.any():
-        return pair if rng.random() < PRIOR_DROPPED else _misplaced(replace(pair, size_a=pair.size_b), rng)
+        return pair if rng.random() < silent else _misplaced(replace(pair, size_a=pair.size_b), rng)
     if drop_unseen:
         known &= inside(pair.a_in_b, pair.size_b, margin_px=-16.0)
     seen = subset(pair, np.flatnonzero(known), np.arange(len(pair.xy_b)))
     xy, sigma_px = _predicted(seen.a_in_b, pair.size_b, rng)
     seen = replace(seen, xy_a=xy, size_a=pair.size_b)
-    if rng.random() < PRIOR_DROPPED:
+    if rng.random() < silent:
         return seen
     if rng.random() < PRIOR_WRONG:
         return _misplaced(seen, rng)

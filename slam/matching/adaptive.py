@@ -15,6 +15,7 @@ from torch import Tensor
 from slam.config import MatcherConfig
 from slam.errors import WeightsError
 from slam.matching import packaged_weights
+from slam.matching.calibration import group_of
 from slam.matching.early_exit import ExitChoice, ExitPolicy, chosen_exit, is_sure, shows_enough, staying
 from slam.matching.lightglue import LightGlue
 from slam.matching.pace import Countdown, Pace
@@ -143,7 +144,7 @@ class LightGlueMatcher:
         running = {}
         for (i, (a, b)), state in zip(chosen.items(), states, strict=True):
             m, n = len(a.xy), len(b.xy)
-            policy = self._exits.for_points((m + n) / 2)
+            policy = self._exits.for_pair((m + n) / 2, group_of(a))
             last = self._last_layer(max_layers, policy)
             running[i] = Matching(state, np.arange(m), np.arange(n), m + n, policy, last)
         return running
@@ -187,7 +188,7 @@ class LightGlueMatcher:
         a, b = (np.flatnonzero(side) for side in np.split(stays, [len(matching.of_a)]))
         left = replace(matching, of_a=matching.of_a[a], of_b=matching.of_b[b])
         if not len(a) or not len(b):
-            return replace(Matches.none(layer + 1), pruned=left.pruned)
+            return replace(Matches.none(layer + 1), pruned=left.pruned, emptied=True)
         return replace(left, state=self._runtime.kept(matching.state, a, b))
 
     def _assigned(self, layer: int, matching: Matching) -> Matches:

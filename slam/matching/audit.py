@@ -58,6 +58,11 @@ class Audit:
         return loss
 
     @property
+    def eps(self) -> float:
+        """The risk that was asked for."""
+        return self._eps
+
+    @property
     def level(self) -> float:
         """eps in force now."""
         return self._level

@@ -1,7 +1,10 @@
 """The file of calibrated exits that lies beside a weights file: ``<weights>.exit.toml``.
 
-It holds, for every keypoint count, a path of exit rules from safe to fast. Every step has an upper bound of its risk,
-so that any level eps is answered by the last step whose bound is not above it.
+It holds, for every keypoint count and either group of pairs, a path of exit rules from safe to fast. Every step has an
+upper bound of its risk, so that any level eps is answered by the last step whose bound is not above it.
+
+The matcher always knows a pair's group, so each is calibrated and promised by itself: "predicted" pairs, whose side a
+is where the map expects its points (tracking), leave much earlier at the same risk than "plain" ones.
 """
 
 from __future__ import annotations
@@ -12,12 +15,15 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import tomli_w
 
 from slam.errors import WeightsError
+from slam.types import MatchView
 
 ENDING = ".exit.toml"
-FORMAT = 1
+FORMAT = 2  # 1 knew no groups
+PREDICTED, PLAIN = GROUPS = ("predicted", "plain")
 DIGITS = 6  # decimals of measured figures in the file
 Row = TypeVar("Row")
 
@@ -51,9 +57,10 @@ class ExitLevel:
 
 @dataclass(frozen=True)
 class ExitPath:
-    """The path for one keypoint count."""
+    """The path for one keypoint count and group, certified by itself."""
 
     points: int  # keypoints per image, at most
+    group: str  # of pairs: PREDICTED or PLAIN
     sequences: int  # that certified it
     design_sequences: int  # other ones, that shaped it
     data_sha256: str  # of all pairs
@@ -82,9 +89,18 @@ class ExitTable:
     seed: int
     paths: tuple[ExitPath, ...]
 
-    def path_for(self, points: float) -> ExitPath:
-        """The path whose keypoint count is nearest, the larger one of two."""
-        return min(self.paths, key=lambda path: (abs(path.points - points), -path.points))
+    def of(self, group: str) -> tuple[ExitPath, ...]:
+        """The paths of one group."""
+        return tuple(path for path in self.paths if path.group == group)
+
+    def path_for(self, points: float, group: str) -> ExitPath:
+        """The path of a group whose keypoint count is nearest, the larger one of two."""
+        return min(self.of(group), key=lambda path: (abs(path.points - points), -path.points))
+
+
+def group_of(a: MatchView) -> str:
+    """Which group a pair belongs to, by its side a: PREDICTED when some of its positions are predictions."""
+    return PREDICTED if a.sigma_px is not None and np.isfinite(a.sigma_px).any() else PLAIN
 
 
 def exit_file(weights: Path) -> Path:
@@ -114,8 +130,9 @@ def read_exit_table(path: Path, weights: Path) -> ExitTable:
     if values.pop("format", None) != FORMAT:
         raise WeightsError(f"exits {path}: not of format {FORMAT}; run 'slam calibrate-exit' again")
     table = _row(ExitTable, values, path)
-    if not table.paths or not all(found.steps for found in table.paths):
-        raise WeightsError(f"exits {path}: no calibrated path inside; run 'slam calibrate-exit' again")
+    if {found.group for found in table.paths} != set(GROUPS) or not all(found.steps for found in table.paths):
+        wanted = " and ".join(GROUPS)
+        raise WeightsError(f"exits {path}: no calibrated paths for {wanted} pairs; run 'slam calibrate-exit' again")
     if table.weights_sha256 != sha256_of(weights):
         raise WeightsError(
             f"exits {path}: were calibrated for other weights than {weights.name} (its sha256 differs); "

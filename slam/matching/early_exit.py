@@ -10,7 +10,7 @@ from torch import Tensor
 
 from slam.config import MatcherConfig
 from slam.errors import ConfigError
-from slam.matching.calibration import ExitStep, exit_file, read_exit_table
+from slam.matching.calibration import GROUPS, ExitStep, exit_file, read_exit_table
 
 NEVER = 1.0  # a threshold above it is out of reach: no exit after that layer
 LEAST_SHARE = 0.05  # where two images have nothing in common every point is soon sure: that is no reason to stop
@@ -39,14 +39,15 @@ class ExitPolicy:
         return ExitPolicy.published(-1.0, -1.0, layers, max_layers)
 
     @staticmethod
-    def calibrated(path: Path, eps: float, points: float, weights: Path | None = None) -> ExitPolicy:
+    def calibrated(path: Path, eps: float, points: float, group: str, weights: Path | None = None) -> ExitPolicy:
         """The fastest policy of an exit file whose risk is certified to be at most ``eps`` at about ``points`` points.
 
-        points: per image; the nearest keypoint count of the file is taken. weights: the weights file, by default the
-        one that ``path`` is named after. Raises WeightsError when the file is damaged or made for other weights.
+        points: per image; the nearest keypoint count of the file is taken. group: of the pairs, "predicted" or
+        "plain". weights: the weights file, by default the one that ``path`` is named after.
+        Raises WeightsError when the file is damaged or made for other weights.
         """
         table = read_exit_table(path, weights or path.with_name(path.name.removesuffix(".exit.toml")))
-        return ExitPolicy.of_step(table.path_for(points).at(eps), table.layers)
+        return ExitPolicy.of_step(table.path_for(points, group).at(eps), table.layers)
 
     @staticmethod
     def of_step(step: ExitStep, layers: int, max_layers: int = 0) -> ExitPolicy:
@@ -65,8 +66,8 @@ class ExitPolicy:
         """For people: an ExitChoice says more."""
         return "exit by a fixed rule" if self.may_exit else "no exit"
 
-    def for_points(self, points: float) -> ExitPolicy:
-        """This policy, whatever the number of points; see ExitChoice."""
+    def for_pair(self, points: float, group: str) -> ExitPolicy:
+        """This policy, whatever the pair; see ExitChoice."""
         return self
 
     @property
@@ -80,14 +81,23 @@ class ExitPolicy:
 
 @dataclass(frozen=True)
 class ExitChoice:
-    """The policies of a matcher, by keypoint count, and where they come from."""
+    """The policies of a matcher, by group of pairs and keypoint count, and where they come from."""
 
-    policies: tuple[tuple[int, ExitPolicy], ...]  # (points per image, policy)
+    policies: tuple[tuple[str, int, ExitPolicy], ...]  # (group, points per image, policy)
     note: str  # for people: what is used, and why not what was asked for
 
-    def for_points(self, points: float) -> ExitPolicy:
-        """The policy whose keypoint count is nearest, the larger one of two; points: per image, the mean of both."""
-        return min(self.policies, key=lambda each: (abs(each[0] - points), -each[0]))[1]
+    @staticmethod
+    def always(policy: ExitPolicy, note: str) -> ExitChoice:
+        """One policy for all pairs."""
+        return ExitChoice(tuple((group, 0, policy) for group in GROUPS), note)
+
+    def for_pair(self, points: float, group: str) -> ExitPolicy:
+        """The policy of a group ("predicted" or "plain") whose keypoint count is nearest, the larger one of two.
+
+        points: per image, the mean of both.
+        """
+        of_group = (each[1:] for each in self.policies if each[0] == group)
+        return min(of_group, key=lambda each: (abs(each[0] - points), -each[0]))[1]
 
 
 def chosen_exit(config: MatcherConfig, weights: Path, layers: int) -> ExitChoice:
@@ -101,7 +111,7 @@ def chosen_exit(config: MatcherConfig, weights: Path, layers: int) -> ExitChoice
     if not 0.0 < config.exit_eps < 1.0:
         raise ConfigError(f"matcher.exit_eps: must lie between 0 and 1, got {config.exit_eps}")
     if config.exit == "off":
-        return ExitChoice(((0, ExitPolicy.off(layers, config.max_layers)),), "exit off: all layers, all points")
+        return ExitChoice.always(ExitPolicy.off(layers, config.max_layers), "exit off: all layers, all points")
     file = exit_file(weights)
     if config.exit == "calibrated" and file.is_file():
         return _calibrated_choice(config, weights, layers)
@@ -109,7 +119,7 @@ def chosen_exit(config: MatcherConfig, weights: Path, layers: int) -> ExitChoice
     note = "exit by the published rule"
     if config.exit == "calibrated":
         note += f": no {file.name} beside the weights; 'slam calibrate-exit' makes it"
-    return ExitChoice(((0, policy),), note)
+    return ExitChoice.always(policy, note)
 
 
 def published_threshold(layer: int, layers: int) -> float:
@@ -159,15 +169,15 @@ def staying(matchable: Tensor, confidence: Tensor | None, layer: int, policy: Ex
 
 
 def _calibrated_choice(config: MatcherConfig, weights: Path, layers: int) -> ExitChoice:
-    table = read_exit_table(exit_file(weights), weights)
-    steps = [(path.points, path.index_at(config.exit_eps), path) for path in table.paths]
+    table, eps = read_exit_table(exit_file(weights), weights), config.exit_eps
     policies = tuple(
-        (n, _allowed(ExitPolicy.of_step(p.steps[i], layers, config.max_layers), config)) for n, i, p in steps
+        (path.group, path.points, _allowed(ExitPolicy.of_step(path.at(eps), layers, config.max_layers), config))
+        for path in table.paths
     )
-    note = f"exit calibrated: risk at most {config.exit_eps:g} with confidence {1 - table.delta:g}"
-    full = [str(points) for points, index, _ in steps if not index]
+    note = f"exit calibrated: risk at most {eps:g} with confidence {1 - table.delta:g}"
+    full = [f"{path.points} keypoints ({path.group})" for path in table.paths if not path.index_at(eps)]
     if full:
-        note += f"; full depth at {', '.join(full)} keypoints, nothing faster is certified"
+        note += f"; full depth at {', '.join(full)}, nothing faster is certified"
     if config.filter_threshold != table.filter_threshold:
         note += (
             f"; not for filter_threshold {config.filter_threshold:g}, it was calibrated at {table.filter_threshold:g}"

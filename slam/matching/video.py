@@ -10,7 +10,7 @@ from slam.errors import ConfigError
 from slam.matching import Matcher, packaged_weights
 from slam.matching.adaptive import LightGlueMatcher
 from slam.matching.audit import Audit, AuditReport
-from slam.matching.calibration import ExitTable, exit_file, read_exit_table
+from slam.matching.calibration import PLAIN, PREDICTED, ExitTable, exit_file, group_of, read_exit_table
 from slam.matching.early_exit import ExitChoice, ExitPolicy
 from slam.types import Matches, MatchView, Mode
 
@@ -20,8 +20,9 @@ Pair = tuple[MatchView, MatchView, Matches]
 class VideoMatcher:
     """A Matcher that remembers the pair of a frame to be audited, for ``audit`` to match again when there is time.
 
-    Where the exit is calibrated, the audit moves its level, for tracking alone; elsewhere it only observes. A
-    hurried answer shows nothing about the exit and is not audited, nor is one whose layers were limited.
+    Where the exit is calibrated, the audit moves the level of predicted pairs, for tracking alone; elsewhere it only
+    observes. A hurried answer shows nothing about the exit and is not audited, nor is one whose layers were limited,
+    nor one between two plain views.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class VideoMatcher:
         if max_layers or not isinstance(self._matcher, LightGlueMatcher):
             return self._matcher.match(a, b, max_layers=max_layers)
         found = self._matcher.match(a, b, budget_ms=self._left_ms())
-        if self._is_wanted and not found.hurried:
+        if self._is_wanted and not found.hurried and group_of(a) == PREDICTED:
             self._pending = (a, b, found)
         return found
 
@@ -63,7 +64,7 @@ class VideoMatcher:
         full = self._matcher.with_exits(ExitPolicy.off(self.num_layers)).match(a, b)
         self._audit.observe(found, full)
         if self._table is not None:
-            self._matcher = self._matcher.with_exits(exits_at(self._table, self._audit.level))
+            self._matcher = self._matcher.with_exits(exits_at(self._table, self._audit.eps, self._audit.level))
 
 
 def video_matcher(matcher: Matcher, config: SlamConfig, mode: Mode, left_ms: Callable[[], float]) -> VideoMatcher:
@@ -75,15 +76,19 @@ def video_matcher(matcher: Matcher, config: SlamConfig, mode: Mode, left_ms: Cal
         return VideoMatcher(matcher, None, None, left_ms)
     table = calibrated_exits(config.matcher, features.name)
     points = features.stereo_max_keypoints if mode is Mode.STEREO else features.max_keypoints
-    path = table.path_for(points) if table is not None else None
+    path = table.path_for(points, PREDICTED) if table is not None else None
     audit = Audit(path, config.matcher.exit_eps, share=share, seed=config.run.seed)
     return VideoMatcher(matcher, audit, table, left_ms)
 
 
-def exits_at(table: ExitTable, level: float) -> ExitChoice:
-    """The fastest policies of a table whose certified risk is within ``level``, at or below 0 full depth."""
-    policies = [(path.points, ExitPolicy.of_step(path.at(level), table.layers)) for path in table.paths]
-    return ExitChoice(tuple(policies), f"exit calibrated, its level moved to {level:.4f} by the audit")
+def exits_at(table: ExitTable, eps: float, level: float) -> ExitChoice:
+    """The fastest policies of a table whose certified risk is within ``eps``, for predicted pairs within ``level``.
+
+    At or below 0 that is full depth.
+    """
+    levels = {PLAIN: eps, PREDICTED: level}
+    policies = [(p.group, p.points, ExitPolicy.of_step(p.at(levels[p.group]), table.layers)) for p in table.paths]
+    return ExitChoice(tuple(policies), f"exit calibrated, its level in tracking moved to {level:.4f} by the audit")
 
 
 def calibrated_exits(config: MatcherConfig, features: str) -> ExitTable | None:

@@ -23,10 +23,10 @@ def slam(monkeypatch, capsys, tmp_path):
     return lambda *args: called(monkeypatch, capsys, *args)
 
 
-def result(errors_px, exit_layer=0, layers=0, possible=4, pruned=0.0):
+def result(errors_px, exit_layer=0, layers=0, possible=4, **how):
     index = np.arange(len(errors_px))
     confidence = np.linspace(0.9, 0.5, len(errors_px)).astype(np.float32)
-    matches = Matches(index, index, confidence, exit_layer, pruned)
+    matches = Matches(index, index, confidence, exit_layer, **how)
     return Outcome(matches, layers, 50, np.array(errors_px, np.float64), possible, 2.0)
 
 
@@ -78,9 +78,10 @@ def test_false_matches_are_counted_at_the_recall_asked_for():
 
 def test_leaving_for_want_of_points_is_no_claim_of_confidence():
     sure = result([np.nan] * 20, exit_layer=2, layers=6)
-    emptied = result([], exit_layer=2, layers=6, pruned=1.0)
-    figures = stranger_figures([sure, emptied, result([], exit_layer=6, layers=6)])
-    assert figures["early %"] == figures["early, 15+ matches %"] == pytest.approx(100 / 3)
+    emptied = result([], exit_layer=2, layers=6, pruned=0.6, emptied=True)  # one side only
+    hurried = result([], exit_layer=2, layers=6, hurried=True)
+    figures = stranger_figures([sure, emptied, hurried, result([], exit_layer=6, layers=6)])
+    assert figures["early %"] == figures["early, 15+ matches %"] == pytest.approx(100 / 4)
     assert figures["most %"] == pytest.approx(40.0)
 
 

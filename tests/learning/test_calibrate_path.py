@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from slam.learning.calibrate_path import GRID, Outcome, bounds, candidates, designed, induced, outcome
+from slam.learning.calibrate_path import GRID, Outcome, bounds, candidates, designed, fastest, induced, outcome
 from slam.learning.calibrate_trace import SHARES, WIDTHS, Traces, exits_of, means_per_sequence, sureness
 from slam.matching.calibration_risk import TESTS, hoeffding_bentkus
 from slam.matching.early_exit import ExitPolicy, is_sure
@@ -29,6 +29,8 @@ def made_up(sequences, seed, each=3, honest=True):
         np.broadcast_to(np.stack([losses, losses / 2], -1)[:, None], (count, len(WIDTHS), LAYERS, 2)),
         depth,
         depth.astype(float),
+        [np.zeros(0, np.int64)] * count,
+        [np.zeros(0, np.int64)] * count,
     )
 
 
@@ -103,6 +105,14 @@ def test_promises_hold_on_new_sequences_of_the_same_kind(test):
         kept.append(risks[chosen] <= eps)
     assert np.mean(kept) >= 1 - delta
     assert max(i for i, limit in enumerate(limits) if limit <= eps) > 0
+
+
+def test_the_fastest_certified_rule_is_the_last_whose_bound_is_within_eps():
+    outcomes = [outcome(made_up(120, 7), rule) for rule in designed(made_up(60, 5))]
+    limits = bounds(outcomes, 0.1, hoeffding_bentkus)
+    for eps in (0.001, 0.05, 0.1, 0.9):
+        found = fastest([each.losses for each in outcomes], eps, 0.1, hoeffding_bentkus)
+        assert found == max(i for i, limit in enumerate(limits) if limit <= eps)
 
 
 def test_every_sequence_counts_once_however_many_pairs_it_has():

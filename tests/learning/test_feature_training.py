@@ -8,8 +8,8 @@ import torch
 
 from slam.errors import ConfigError
 from slam.features.earlybird import EarlybirdExtractor
-from slam.learning.feature_losses import contrast
-from slam.learning.train_features import FeatureTrainOptions, fresh_extractor, train_features
+from slam.learning.feature_losses import contrast, found_again, mutual
+from slam.learning.train_features import FeatureTrainOptions, first_extractor, train_features
 
 
 def spread_places(count):
@@ -36,11 +36,38 @@ def test_neighbours_and_unknown_places_are_left_out():
     assert contrast(a, a, spread_places(8), spread_places(8), known).item() == pytest.approx(np.log(4), abs=1e-5)
 
 
-def test_a_fresh_extractor_finds_keypoints_to_be_rare():
-    logits, grid = fresh_extractor().eval()(torch.zeros(1, 1, 48, 64))
-    assert logits.shape == (1, 1, 48, 64)
-    assert grid.shape == (1, 64, 6, 8)
-    assert logits.sigmoid().mean() < 0.05
+def two_views(places, seen=None):
+    """A batch of one pair with corners at 10 x, 20 y; ``places`` of a's corners in b, b's in a where they came from."""
+    xy = torch.tensor([[[10.0, 20.0], [30.0, 20.0], [50.0, 20.0]]])
+    real = torch.ones(1, 3, dtype=torch.bool)
+    there = torch.tensor([places])
+    seen = real if seen is None else torch.tensor([seen])
+    return {
+        "xy": torch.cat([xy, xy]),
+        "real": torch.cat([real, real]),
+        "places": torch.cat([there, xy]),
+        "seen": torch.cat([seen, seen]),
+    }
+
+
+def test_a_corner_is_found_again_when_the_other_view_has_one_at_its_place():
+    again, partner = found_again(two_views([[10.5, 20.0], [30.0, 23.0], [30.0, 20.0]], [True, True, True]))
+    assert again[0].tolist() == [True, False, True]
+    assert partner[0].tolist() == [0, 1, 1]
+
+
+def test_what_the_other_view_does_not_see_is_not_found_again():
+    again, _ = found_again(two_views([[10.0, 20.0], [30.0, 20.0], [50.0, 20.0]], [True, False, True]))
+    assert again[0].tolist() == [True, False, True]
+
+
+def test_a_match_counts_when_it_is_both_ones_best_and_the_true_partner():
+    batch = two_views([[10.0, 20.0], [30.0, 20.0], [50.0, 20.0]])
+    a = torch.eye(3)[None]
+    confused = torch.eye(3)[None, [0, 2, 1]]
+    partner = torch.arange(3)[None]
+    assert mutual(a, a, batch, partner)[0].tolist() == [True, True, True]
+    assert mutual(a, confused, batch, partner)[0].tolist() == [True, False, False]
 
 
 def options(photos, out, **changed):
@@ -55,13 +82,23 @@ def test_a_short_training_goes_from_photographs_to_an_extractor(photos, tmp_path
     assert report.steps == 3
     assert report.pairs == 6
     assert found.descriptors.shape[1] == 64
-    assert {"step", "detection", "description", "matched", "confirmed"} <= set(lines[-1])
+    assert {"step", "detection", "description", "repeated", "right", "precision"} <= set(lines[-1])
 
 
 def test_a_resumed_training_goes_on_where_it_was(photos, tmp_path):
     train_features(options(photos, tmp_path, steps=2))
     report = train_features(options(photos, tmp_path, steps=4, resume=True))
     assert report.steps == 4
+
+
+def test_a_training_may_begin_with_what_another_one_learnt(photos, tmp_path):
+    train_features(options(photos, tmp_path, steps=2))
+    checkpoint = tmp_path / "checkpoint.pt"
+    learnt = torch.load(checkpoint, weights_only=True)["average"]
+    begun = first_extractor(checkpoint).state_dict()
+    assert all(torch.equal(begun[name], value) for name, value in learnt.items())
+    with pytest.raises(ConfigError, match="start: no checkpoint"):
+        first_extractor(tmp_path / "nothing.pt")
 
 
 def test_nothing_to_resume_is_one_clear_error(photos, tmp_path):

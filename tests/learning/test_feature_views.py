@@ -1,13 +1,23 @@
-"""What the extractor is trained on: places that two views share, and the bumps that it is to draw."""
+"""What the extractor is trained on: corners of two views, and where each is in the other."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
 from slam.config import FeatureConfig
 from slam.features import make_extractor
-from slam.learning.feature_pairs import SPREAD_PX, ViewShards, bumps, feature_batch, plane_view_pair
+from slam.learning.feature_pairs import (
+    VIEW_SIZE,
+    ViewShards,
+    common,
+    corners,
+    feature_batch,
+    plane_view_pair,
+)
 from slam.learning.feature_recordings import RecordedViews, posed_places
-from slam.learning.feature_views import VIEW_SIZE, build_view_shard, places_in
+from slam.learning.feature_views import build_view_shard, places_in
 from slam.rendering.render import RenderOptions, render_recording
 
 
@@ -55,34 +65,45 @@ def test_keypoints_that_other_views_confirm_are_the_strong_ones(shard):
     assert (strength > 0.9).mean() > 0.05
 
 
-def test_a_bump_has_its_top_at_the_keypoint_and_its_width():
-    picture = bumps(np.array([[100.0, 50.0, 0.8], [200.0, 60.0, 0.5]], np.float32))
-    assert picture.shape == VIEW_SIZE[::-1]
-    assert picture[50, 100] == pytest.approx(0.8)
-    assert picture[60, 200] == pytest.approx(0.5)
-    assert picture[50, 101] == pytest.approx(0.8 * np.exp(-1 / (2 * SPREAD_PX**2)))
-    assert np.count_nonzero(picture[100:]) == 0
-
-
 def test_a_batch_shows_the_same_world_at_both_places(shard):
-    source = ViewShards(shard.parent)
-    batch = feature_batch(source, 3, np.random.default_rng(0), disturb=False)
+    batch = feature_batch(ViewShards(shard.parent), 6, np.random.default_rng(0), disturb=False)
     differences = []
-    for i in range(3):
-        known = batch["known"][i].numpy()
-        a, b = (batch[name][i].numpy()[known].round().astype(int) for name in ("places_a", "places_b"))
-        left, right = batch["pictures"][i, 0].numpy(), batch["pictures"][3 + i, 0].numpy()
+    for i in range(6):
+        seen = batch["seen"][i].numpy()
+        a, b = (batch[name][i].numpy()[seen].round().astype(int) for name in ("xy", "places"))
+        left, right = batch["pictures"][i, 0].numpy(), batch["pictures"][6 + i, 0].numpy()
         apart = np.abs(left[a[:, 1], a[:, 0]] - right[b[:, 1], b[:, 0]])
         shuffled = np.abs(left[a[:, 1], a[:, 0]] - right[np.roll(b, 5, 0)[:, 1], np.roll(b, 5, 0)[:, 0]])
         differences.append((np.median(apart), np.median(shuffled)))
     assert np.mean(differences, 0)[0] < 0.6 * np.mean(differences, 0)[1]
 
 
-def test_pairs_of_one_scene_only(shard):
+def test_places_lie_inside_and_rows_without_a_corner_are_marked(shard):
+    batch = feature_batch(ViewShards(shard.parent), 4, np.random.default_rng(1))
+    places = batch["places"][batch["seen"]]
+    assert (places >= 0).all() and (places[:, 0] < VIEW_SIZE[0]).all() and (places[:, 1] < VIEW_SIZE[1]).all()
+    assert not (batch["seen"] & ~batch["real"]).any()
+    assert (batch["taught"][~batch["real"]] == 0).all()
+    assert 0.05 < (batch["taught"][batch["real"]] > 0).float().mean() < 0.95
+
+
+def test_the_teachers_keypoints_turn_with_the_picture(shard):
+    row = np.load(shard)[0]
+    plain = plane_view_pair(row, row)
+    rng = np.random.default_rng(0)
+    own = corners(plain, 0, np.eye(3), rng, disturb=False)
+    taught = np.column_stack([own.xy, np.ones(len(own.xy))]).astype(np.float32)
+    turn = np.vstack([cv2.getRotationMatrix2D((159.5, 119.5), 30.0, 1.0), [0, 0, 1]])
+    turned = corners(replace(plain, keypoints=(taught, taught)), 0, turn, rng, disturb=False)
+    beside = taught + np.float32([7, 0, 0])
+    far = corners(replace(plain, keypoints=(beside, beside)), 0, turn, rng, disturb=False)
+    assert (turned.taught > 0).mean() > 0.8
+    assert (far.taught > 0).mean() < 0.4
+
+
+def test_views_of_one_scene_share_keypoints(shard):
     rows = np.load(shard)
-    pair = plane_view_pair(rows[0], rows[1], np.random.default_rng(0))
-    assert len(pair.places[0]) == len(pair.places[1]) > 0
-    assert (pair.places[1] >= 0).all() and (pair.places[1] < VIEW_SIZE).all()
+    assert common(plane_view_pair(rows[0], rows[1])) > 20
 
 
 def test_a_recordings_views_agree_through_their_depth(room, tmp_path):
@@ -96,4 +117,4 @@ def test_a_recordings_views_agree_through_their_depth(room, tmp_path):
     error_px = np.linalg.norm(back - xy[seen], axis=1)
     assert seen.sum() > 30
     assert np.nanmedian(error_px) < 0.3
-    assert len(views.pair(np.random.default_rng(0)).places[0]) > 0
+    assert common(views.pair(np.random.default_rng(0))) > 0

@@ -12,7 +12,7 @@ from slam.types import Matches
 
 STEPS = tuple(ExitStep((threshold,) * 3, 0.9, -1.0, bound, 0, 0, 4, 4) for threshold, bound in
               [(1.001, 0.0), (0.9, 0.01), (0.8, 0.03), (0.5, 0.2)])  # fmt: skip
-PATH = ExitPath(512, 300, 100, "0", STEPS, ())
+PATH = ExitPath(512, "predicted", 300, 100, "0", STEPS, ())
 
 
 def found(*pairs):

@@ -116,7 +116,7 @@ def test_no_matches_and_no_crash_when_every_point_of_a_side_leaves(network):
     always(network, 0, sure=True)
     unmatchable(network, 0)
     found = LightGlueMatcher(network, ExitPolicy.published(-1, 0.99, 4)).match(a, b)
-    assert len(found) == 0 and found.exit_layer == 1 and found.pruned == pytest.approx(1.0)
+    assert len(found) == 0 and found.exit_layer == 1 and found.pruned == pytest.approx(1.0) and found.emptied
 
 
 def test_a_cap_on_the_layers_holds_and_the_smaller_one_wins(network):

@@ -7,7 +7,7 @@ from uncertain_networks import uncertain_network
 
 from slam.errors import WeightsError
 from slam.matching.adaptive import LightGlueMatcher
-from slam.matching.early_exit import ExitPolicy
+from slam.matching.early_exit import ExitChoice, ExitPolicy
 from slam.matching.lightglue import NetworkShape
 from slam.matching.runtime import make_runtime
 from slam.types import MatchView
@@ -39,6 +39,14 @@ def pairs_of_all_kinds():
         pairs.append((moved(shared, 0.1 * seed, seed)[0], shared))
     pairs.append((make_view(200, 50, 64), make_view(70, 51, 64)))
     return pairs
+
+
+def test_every_pair_of_a_batch_is_matched_by_the_rule_of_its_group(network, runtime):
+    rows = (("predicted", 0, ExitPolicy(0.0001, -1.0, (0.0,) * 4, 4)), ("plain", 0, ExitPolicy.off(4)))
+    matcher, pairs = LightGlueMatcher(network, ExitChoice(rows, ""), 0.0, runtime), pairs_of_all_kinds()[3:]
+    layers = [found.exit_layer for found in matcher.match_many(pairs)]
+    assert layers == [4 if a.sigma_px is None else 1 for a, _ in pairs] and len(set(layers)) == 2
+    assert layers == [matcher.match(a, b).exit_layer for a, b in pairs]
 
 
 def assert_equal_bits(first, second):

@@ -18,8 +18,9 @@ from slam.matching.video import video_matcher
 from slam.matching.weights import save_weights
 from slam.types import Mode
 
-A = make_view(80, 1)
-B, _ = moved(A, 0.4, 2)
+PLAIN_A = make_view(80, 1)
+B, _ = moved(PLAIN_A, 0.4, 2)
+A = replace(PLAIN_A, sigma_px=np.full(80, 9.0, np.float32))  # as the map predicts it
 NEVER = 1 + 1 / 1024
 FULL = ExitStep((NEVER,) * 3, -1.0, -1.0, 0.0, 0.0, 0.0, 4.0, 4.0)
 FAST = ExitStep((0.0,) * 3, 0.5, -1.0, 0.02, 0.01, 0.01, 1.0, 1.0)  # always leaves after the first layer
@@ -37,8 +38,8 @@ def weights(tmp_path):
 
 
 def calibrate(weights):
-    path = ExitPath(512, 300, 150, "ab" * 32, (FULL, FAST), ())
-    write_exit_table(exit_file(weights), ExitTable("sift", 4, 0.1, sha256_of(weights), "hb", 0.05, 0, (path,)))
+    paths = tuple(ExitPath(512, group, 300, 150, "ab" * 32, (FULL, FAST), ()) for group in ("predicted", "plain"))
+    write_exit_table(exit_file(weights), ExitTable("sift", 4, 0.1, sha256_of(weights), "hb", 0.05, 0, paths))
 
 
 def opened(weights, left_ms=math.inf, **settings):
@@ -58,6 +59,16 @@ def test_an_audit_of_a_calibrated_exit_moves_its_level(weights):
     report = video.report
     assert early.exit_layer == 1 and report.count == 1 and report.loss > 0.02
     assert report.level < 0.02 and video.match(A, B).exit_layer == 4  # full depth, until trust comes back
+    assert video.match(PLAIN_A, B).exit_layer == 1  # pairs without a prediction keep their own promise
+
+
+def test_pairs_without_a_prediction_are_not_audited(weights):
+    calibrate(weights)
+    video = opened(weights, exit_eps=0.02)
+    video.begin(0)
+    video.match(PLAIN_A, B)
+    video.audit()
+    assert video.report.count == 0
 
 
 def test_without_a_calibration_the_audit_only_observes(weights):
@@ -93,7 +104,7 @@ def test_only_the_frames_of_the_share_are_audited(weights):
     video = opened(weights, audit_share=0.1)
     for index in range(100):
         video.begin(index)
-        video.match(replace(A, xy=A.xy[:8], descriptors=A.descriptors[:8]), B)
+        video.match(replace(A, xy=A.xy[:8], descriptors=A.descriptors[:8], sigma_px=A.sigma_px[:8]), B)
         video.audit()
     assert 3 <= video.report.count <= 20
 
