@@ -17,11 +17,12 @@ from slam.config import MatcherConfig
 from slam.learning.calibrate_options import CalibrateOptions, Case, check_options
 from slam.learning.calibrate_path import Outcome, bounds, designed, measured, outcome
 from slam.learning.calibrate_trace import Traces
-from slam.learning.calibrate_work import Mapped, calibratable, extracted, held_out, policy_runs, shared_by, traces_of
+from slam.learning.calibrate_work import calibratable, extracted, held_out, policy_runs, traces_of
 from slam.matching import packaged_weights
 from slam.matching.calibration import ExitLevel, ExitPath, ExitTable, exit_file, sha256_of, write_exit_table
 from slam.matching.calibration_risk import TESTS, PValue, sequences_needed, upper_bound
 from slam.matching.early_exit import ExitPolicy
+from slam.running.pool import Mapped, shared_by
 from slam.types import Int64
 
 DESIGN_SHARE = 1 / 4  # of the sequences

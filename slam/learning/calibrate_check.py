@@ -12,10 +12,11 @@ from slam.config import MatcherConfig
 from slam.learning.calibrate import Counter, Progress, parts
 from slam.learning.calibrate_options import CalibrateOptions, Case, check_options
 from slam.learning.calibrate_path import Outcome, designed, fastest, outcome
-from slam.learning.calibrate_work import Mapped, calibratable, extracted, policy_runs, shared_by, traces_of
+from slam.learning.calibrate_work import calibratable, extracted, policy_runs, traces_of
 from slam.matching import packaged_weights
 from slam.matching.calibration_risk import TESTS
 from slam.matching.early_exit import ExitPolicy
+from slam.running.pool import Mapped, shared_by
 from slam.types import Float64, Int64
 
 SPLITS = 100

@@ -6,12 +6,8 @@ Nothing depends on who does which piece: every piece is drawn by its own sequenc
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -29,22 +25,12 @@ from slam.matching.early_exit import ExitPolicy
 from slam.matching.lightglue import LightGlue
 from slam.matching.runtime import Runtime, make_runtime
 from slam.matching.weights import load_network
+from slam.running.pool import Mapped
 from slam.types import Float64, Int64
 
 PIECE = 64  # sequences
 
 Run = tuple[Float64, Int64]  # (P, 2) losses and (P,) layers run
-Mapped = Callable[..., Iterator[Any]]  # map, here or in several processes
-
-
-@contextmanager
-def shared_by(processes: int) -> Iterator[Mapped]:
-    """``map`` that lets so many processes do the pieces, in order; the own one for 1."""
-    if processes == 1:
-        yield map
-        return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield pool.map
 
 
 def held_out(options: CalibrateOptions, points: int, group: str) -> HeldOut:
