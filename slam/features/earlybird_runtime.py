@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable
 from typing import Any
@@ -86,9 +87,7 @@ class OpenvinoRuntime:
         return worth[0, 0], grid[0]
 
     def _compiled(self, shape: tuple[int, ...]) -> Any:
-        import openvino
-
-        core = openvino.Core()
+        core = openvino_core()
         model = core.read_model(self._model)
         model.reshape([1, 1, *shape])
         settings = {
@@ -98,6 +97,18 @@ class OpenvinoRuntime:
             "ENABLE_CPU_PINNING": False,
         }
         return core.compile_model(model, "CPU", settings).create_infer_request()
+
+
+@functools.cache
+def openvino_core() -> Any:
+    """OpenVINO itself, kept to the end of the process.
+
+    It gives the thread a stack for signals and, when it goes (seen in 2026.4), frees that without taking it back: the next
+    Ctrl-C would be a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _missing(name: str) -> list[str]:

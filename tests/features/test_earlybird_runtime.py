@@ -1,6 +1,8 @@
 """The extractor's runtimes: one answer, whoever computes it, and a clear word when one is not there."""
 
+import gc
 import importlib.util
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -74,6 +76,13 @@ def test_rounding_to_bf16_keeps_most_keypoints(texture):
     rounded = made("openvino-bf16", lambda name: make_extractor(replace(EARLYBIRD, runtime=name)).extract(texture))
     distance_px = np.linalg.norm(plain.xy[:, None] - rounded.xy, axis=2).min(1)
     assert (distance_px < 1.0).mean() > 0.8
+
+
+def test_a_signal_after_openvino_is_gone_is_no_crash(texture):
+    made("openvino", lambda name: make_extractor(replace(EARLYBIRD, runtime=name)).extract(texture))
+    gc.collect()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_an_unknown_runtime_is_one_clear_error():
