@@ -10,6 +10,7 @@ from pathlib import Path
 
 from slam.evaluation import environment
 from slam.evaluation.speed_methods import DESCRIPTOR_LENGTHS, Ours, opened, random_points, random_view
+from slam.running.memory import give_back_memory
 
 WARM_UP_POINTS = 32  # so that what a library allocates once is not counted
 PROCESS = Path("/proc/self")
@@ -46,6 +47,7 @@ def _measured(name: str, ours: Ours, descriptor_length: int, keypoints: int) -> 
     length = DESCRIPTOR_LENGTHS.get(name, descriptor_length)
     for count in (WARM_UP_POINTS, keypoints):
         a, b = (random_view(random_points(count, seed), length, seed) for seed in (1, 2))
+        give_back_memory()
         before_mb = _reset_peak()
         matcher.match(a, b)
     peak_mb = _peak_mb()

@@ -103,8 +103,8 @@ class OpenvinoRuntime:
 def openvino_core() -> Any:
     """OpenVINO itself, kept to the end of the process.
 
-    It gives the thread a stack for signals and, when it goes (seen in 2026.4), frees that without taking it back: the next
-    Ctrl-C would be a segmentation fault.
+    It gives the thread a stack for signals and, when it goes (seen in 2026.4), frees that without taking it back: the
+    next Ctrl-C would be a segmentation fault.
     """
     import openvino
 

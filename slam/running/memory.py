@@ -24,3 +24,10 @@ def keep_freed_memory() -> bool:
         return False
     answers = [mallopt(setting, KEPT_BYTES) for setting in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD)]
     return all(answers)
+
+
+def give_back_memory() -> None:
+    """What is kept and not used goes back to the system now, so that what comes next can be measured."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)
