@@ -26,7 +26,7 @@ from slam.types import Bool, Float32, Float64, Int64, Matches, MatchView
 SHARES = (0.7, 0.8, 0.9, 0.95, 0.98)  # depth_confidence: alpha
 WIDTHS = (-1.0, 0.99)  # width_confidence; a lower one was never worth its loss
 # Losses allow either to prune or to leave early. Where the map predicts, leaving early is worth far more: the same
-# promise of 5 % was 2.3 layers on 7-Scenes without pruning and 5.7 with it.
+# promise of 5 % was 2.3 layers on 7-Scenes without pruning and 5.7 with it (weights of lean64, first training).
 WIDTHS_OF = {PREDICTED: WIDTHS[:1], PLAIN: WIDTHS}
 NO_EXIT = -1.0  # confidence of a layer that cannot end the matching
 MOST = 1 << 20  # keypoints in a view
