@@ -1,6 +1,5 @@
 """Draws the pictures of the README from a run of the demo: python tools/draw_pictures.py."""
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,6 @@ def main() -> None:
             str(DOCS / "demo.png"),
         ]
         subprocess.run(command, check=True)
-        shutil.copy(out / "error.png", DOCS / "demo_error.png")
 
 
 if __name__ == "__main__":

@@ -43,15 +43,20 @@ def make_runtime(name: str, network: CompactNetwork) -> Runtime:
 
 
 class TorchRuntime:
-    """Always there."""
+    """Always there; on a GPU when there is one, in float16."""
 
-    def __init__(self, network: CompactNetwork) -> None:
-        self._network = channels_last(network)
+    def __init__(self, network: CompactNetwork, precision: torch.dtype | None = None) -> None:
+        from slam.matching.runtime_torch import best_device, precision_of
+
+        self._device = best_device()
+        self._network = channels_last(network.to(self._device))
+        self._precision = precision or precision_of(self._device)
 
     def __call__(self, picture: Float32) -> tuple[Float32, Float32]:
-        with torch.inference_mode():
-            worth, grid = self._network(torch.from_numpy(picture)[None, None])
-            return worth[0, 0].numpy(), grid[0].permute(1, 2, 0).numpy()
+        is_short = self._precision != torch.float32
+        with torch.inference_mode(), torch.autocast(self._device.type, self._precision, enabled=is_short):
+            worth, grid = self._network(torch.from_numpy(picture)[None, None].to(self._device))
+            return worth[0, 0].float().cpu().numpy(), grid[0].permute(1, 2, 0).float().cpu().numpy()
 
 
 class OnnxRuntime:

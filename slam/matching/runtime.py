@@ -50,7 +50,7 @@ class Runtime(Protocol):
 
 
 def make_runtime(name: str, network: LightGlue) -> Runtime:
-    """The runtime of that name; "auto" is onnxruntime where it is installed, else torch.
+    """The runtime of that name; "auto" is onnxruntime where it is installed, else torch, which takes a GPU if it can.
 
     Raises ConfigError for an unknown name, or when onnxruntime is asked for and missing.
     """
@@ -64,9 +64,9 @@ def make_runtime(name: str, network: LightGlue) -> Runtime:
     if name == "onnx" and missing:
         raise ConfigError(f"matcher.runtime: onnx needs {' and '.join(missing)}; pip install them")
     if name == "torch" or missing or next(network.parameters()).device.type != "cpu":
-        from slam.matching.runtime_torch import TorchRuntime
+        from slam.matching.runtime_torch import TorchRuntime, best_device
 
-        return TorchRuntime(network)
+        return TorchRuntime(network.to(best_device()))
     from slam.matching.runtime_onnx import OnnxRuntime
 
     return OnnxRuntime(network)

@@ -33,10 +33,12 @@ class TorchRuntime:
 
     name = "torch"
 
-    def __init__(self, network: LightGlue) -> None:
+    def __init__(self, network: LightGlue, precision: torch.dtype | None = None) -> None:
+        """precision: of the products; None for float32 on a CPU and float16 on a GPU."""
         torch.set_num_threads(1)  # the other core belongs to the camera and the graph
         self._network = network.eval().requires_grad_(False)
         self._device = next(network.parameters()).device
+        self._precision = precision or precision_of(self._device)
 
     @torch.inference_mode()
     def begin(self, pairs: Sequence[tuple[MatchView, MatchView]]) -> list[TorchState]:
@@ -46,7 +48,9 @@ class TorchRuntime:
         xy, descriptors = (values.to(self._device) for values in tokens(a, b))
         sigmas = sigma(a)
         log_prior = self._network.log_prior(xy, None if sigmas is None else sigmas.to(self._device), len(a.xy))
-        return TorchState(*self._network.begin(xy, descriptors), (len(a.xy), len(b.xy)), log_prior)
+        with self._arithmetic():
+            x, encoding = self._network.begin(xy, descriptors)
+        return TorchState(x.float(), encoding.float(), (len(a.xy), len(b.xy)), log_prior)
 
     @torch.inference_mode()
     def layer(self, layer: int, states: Sequence[TorchState]) -> list[TorchState]:
@@ -60,7 +64,8 @@ class TorchRuntime:
         packed = Packed(tuple(state.counts for state in filled))
         x = torch.cat([state.x for state in filled], dim=1)
         encoding = torch.cat([state.encoding for state in filled], dim=3)
-        x = self._network.transformers[layer](x, encoding, packed, [state.log_prior for state in filled])
+        with self._arithmetic():
+            x = self._network.transformers[layer](x, encoding, packed, [state.log_prior for state in filled])
         parts = x.split([sum(state.counts) for state in filled], dim=1)
         return [
             TorchState(part, state.encoding, state.counts, state.log_prior)
@@ -84,13 +89,29 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def log_p(self, layer: int, state: TorchState) -> Tensor:
-        return self._network.head(layer)(state.x, state.counts[0], state.log_prior)[0][0].cpu()
+        with self._arithmetic():
+            log_p, _ = self._network.head(layer)(state.x, state.counts[0], state.log_prior)
+        return log_p[0].float().cpu()
+
+    def _arithmetic(self) -> torch.autocast:
+        """Sums, softmax and states stay float32 whatever the products are."""
+        return torch.autocast(self._device.type, self._precision, enabled=self._precision != torch.float32)
 
     def _padding(self, like: TorchState) -> TorchState:
         """A pair of nothing that makes up the rows."""
         half = LEAST_ROWS // 2
         x, encoding = like.x.new_zeros(1, LEAST_ROWS, like.x.shape[2]), like.encoding[:, :, :, :1]
         return TorchState(x, encoding.expand(-1, -1, -1, LEAST_ROWS, -1), (half, half), None)
+
+
+def best_device() -> torch.device:
+    """The first GPU, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def precision_of(device: torch.device) -> torch.dtype:
+    """Of products on that device: float16 on a GPU."""
+    return torch.float16 if device.type == "cuda" else torch.float32
 
 
 def grouped(states: Sequence[TorchState], most: int) -> list[list[TorchState]]:

@@ -13,7 +13,7 @@ from slam.config import FeatureConfig
 from slam.errors import ConfigError
 from slam.features import make_extractor
 from slam.features.earlybird import CompactNetwork, folded, standardized
-from slam.features.earlybird_runtime import make_runtime
+from slam.features.earlybird_runtime import TorchRuntime, make_runtime
 
 EARLYBIRD = FeatureConfig(name="earlybird", max_keypoints=256)
 
@@ -104,3 +104,12 @@ def test_a_runtime_that_is_not_installed_says_how_to_get_it(nothing_installed, n
 def test_auto_is_torch_when_nothing_else_is_there(nothing_installed):
     auto = make_runtime("auto", folded_network())
     assert type(auto) is type(make_runtime("torch", folded_network()))
+
+
+def test_short_products_move_the_network_answers_little(texture):
+    picture, _ = standardized(texture)
+    exact, short = (TorchRuntime(folded_network(), precision)(picture) for precision in (None, torch.bfloat16))
+    for a, b in zip(exact, short, strict=True):
+        assert b.dtype == np.float32
+        assert np.abs(a - b).max() < 0.05 * np.abs(a).max()
+        assert not np.array_equal(a, b)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from matching_views import make_view, moved, predicted
 from uncertain_networks import uncertain_network
 
@@ -87,3 +88,30 @@ def test_the_packaged_matcher_finds_the_same_with_either_runtime():
     a, _ = moved(b, 0.1, 7)
     found = [make_matcher(MatcherConfig(runtime=name), "sift").match(a, b) for name in ("torch", "onnx")]
     assert len(found[0]) > 60 and same(*found)
+
+
+def test_short_products_change_few_matches_and_no_state_is_short(pair_of_runtimes):
+    network, plain, _ = pair_of_runtimes
+    short = TorchRuntime(network, torch.bfloat16)  # what a GPU does in float16
+    b = make_view(90, 1, 64)
+    a = predicted(moved(b, 0.2, 2)[0], 12.0)
+    state = short.layer(0, short.begin([(a, b)]))[0]
+    assert state.x.dtype == torch.float32
+    full, rounded = (LightGlueMatcher(network, ExitPolicy.off(3), 0.01, r).match(a, b) for r in (plain, short))
+    common = set(zip(full.index_a, full.index_b)) & set(zip(rounded.index_a, rounded.index_b))
+    assert len(full) > 40
+    assert len(common) > 0.85 * max(len(full), len(rounded))
+    assert not np.array_equal(full.confidence, rounded.confidence)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_torch_takes_the_gpu_and_finds_what_the_cpu_finds():
+    b = make_view(90, 1, 64)
+    a = moved(b, 0.2, 2)[0]
+    found = [
+        LightGlueMatcher(network, ExitPolicy.off(3), 0.01, runtime).match(a, b)
+        for network in [uncertain_network(SHAPES["lean"], seed=3)]
+        for runtime in (make_runtime("onnx", network), make_runtime("torch", network))
+    ]
+    common = set(zip(found[0].index_a, found[0].index_b)) & set(zip(found[1].index_a, found[1].index_b))
+    assert len(common) > 0.9 * len(found[0])
