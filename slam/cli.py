@@ -75,7 +75,7 @@ def run(
     fps: Annotated[
         float | None, typer.Option(help="Rate to hold: the matcher leaves earlier when time is short.")
     ] = None,
-    runtime: Annotated[str | None, typer.Option(help="auto, torch, onnx or openvino (the extractor alone).")] = None,
+    runtime: Annotated[str | None, typer.Option(help="auto, torch[-compiled], onnx or openvino (extractor).")] = None,
 ) -> None:
     """Find the camera's way through a recording and map what it sees.
 

@@ -24,7 +24,7 @@ class FeatureConfig:
     max_keypoints: int = 512  # per image
     stereo_max_keypoints: int = 1024  # per image of a stereo pair
     weights: str = ""  # file of extractor weights, "" for the ones that come with the name
-    runtime: str = "auto"  # earlybird's arithmetic: torch, onnx, openvino[-bf16]; auto takes onnx where it is installed
+    runtime: str = "auto"  # earlybird's arithmetic: torch[-compiled], onnx, openvino[-bf16]; auto: onnx if installed
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", FEATURE_ALIASES.get(self.name, self.name))
@@ -40,7 +40,7 @@ class MatcherConfig:
     width_confidence: float = 0.99  # published: a point leaves when surer than this of no match; -1 never drops
     filter_threshold: float = 0.1  # least probability of a match
     max_layers: int = 0  # cap on the layers run, 0 for all
-    runtime: str = "auto"  # lightglue's arithmetic: torch or onnx; auto takes onnx where it is installed
+    runtime: str = "auto"  # lightglue's arithmetic: torch[-compiled], onnx; auto: onnx if installed
     audit_share: float = 0.01  # of the frames, matched again at full depth to see what leaving early lost; 0 for none
     ratio: float = 0.85  # nearest neighbour: best distance over second best
 

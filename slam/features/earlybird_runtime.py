@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from slam.errors import ConfigError
 from slam.features.earlybird import CompactNetwork, channels_last
@@ -18,6 +19,7 @@ Runtime = Callable[[Float32], tuple[Float32, Float32]]  # picture (H, W) -> wort
 
 NEEDED: dict[str, tuple[str, ...]] = {  # runtime -> packages
     "torch": (),
+    "torch-compiled": (),
     "onnx": ("onnxruntime", "onnx"),
     "openvino": ("openvino", "onnx"),
     "openvino-bf16": ("openvino", "onnx"),
@@ -37,20 +39,24 @@ def make_runtime(name: str, network: CompactNetwork) -> Runtime:
         raise ConfigError(f"features.runtime: unknown runtime '{name}'; known: auto, {', '.join(NEEDED)}")
     if missing := _missing(name):
         raise ConfigError(f"features.runtime: {name} needs {' and '.join(missing)}; pip install {' '.join(missing)}")
-    if name == "torch":
-        return TorchRuntime(network)
+    if name.startswith("torch"):
+        return TorchRuntime(network, compiled=name == "torch-compiled")
     return OnnxRuntime(network) if name == "onnx" else OpenvinoRuntime(network, bf16=name.endswith("bf16"))
 
 
 class TorchRuntime:
-    """Always there; on a GPU when there is one, in float16."""
+    """Always there; on a GPU when there is one, in float16; by torch.compile when that is asked for: the first picture
+    of a size may take half a minute longer."""
 
-    def __init__(self, network: CompactNetwork, precision: torch.dtype | None = None) -> None:
+    def __init__(self, network: CompactNetwork, precision: torch.dtype | None = None, compiled: bool = False) -> None:
         from slam.matching.runtime_torch import best_device, precision_of
 
         self._device = best_device()
-        self._network = channels_last(network.to(self._device))
         self._precision = precision or precision_of(self._device)
+        self._network: Callable[[Tensor], tuple[Tensor, Tensor]] = channels_last(network.to(self._device))
+        if compiled:
+            self._network = torch.compile(self._network, dynamic=True)
+            self(np.zeros(WARM_SIZE, np.float32))
 
     def __call__(self, picture: Float32) -> tuple[Float32, Float32]:
         is_short = self._precision != torch.float32

@@ -15,7 +15,7 @@ from slam.errors import ConfigError
 from slam.matching.lightglue import LightGlue
 from slam.types import Int64, MatchView
 
-RUNTIMES = ("auto", "torch", "onnx")
+RUNTIMES = ("auto", "torch", "torch-compiled", "onnx")
 NEEDED = ("onnxruntime", "onnx")
 
 
@@ -63,10 +63,10 @@ def make_runtime(name: str, network: LightGlue) -> Runtime:
     missing = [package for package in NEEDED if importlib.util.find_spec(package) is None]
     if name == "onnx" and missing:
         raise ConfigError(f"matcher.runtime: onnx needs {' and '.join(missing)}; pip install them")
-    if name == "torch" or missing or next(network.parameters()).device.type != "cpu":
+    if name.startswith("torch") or missing or next(network.parameters()).device.type != "cpu":
         from slam.matching.runtime_torch import TorchRuntime, best_device
 
-        return TorchRuntime(network.to(best_device()))
+        return TorchRuntime(network.to(best_device()), compiled=name == "torch-compiled")
     from slam.matching.runtime_onnx import OnnxRuntime
 
     return OnnxRuntime(network)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +17,7 @@ from slam.matching.prior import normalized_sigma
 from slam.types import Int64, MatchView
 
 LEAST_ROWS = 8  # of a product: with fewer rows another kernel sums in another order, and bits would depend on company
+WARM_POINTS = (100, 300)
 PACKED_POINTS = 1024  # in a group on a CPU: more would leave its cache
 
 
@@ -33,12 +36,22 @@ class TorchRuntime:
 
     name = "torch"
 
-    def __init__(self, network: LightGlue, precision: torch.dtype | None = None) -> None:
-        """precision: of the products; None for float32 on a CPU and float16 on a GPU."""
+    def __init__(self, network: LightGlue, precision: torch.dtype | None = None, compiled: bool = False) -> None:
+        """precision: of the products; None for float32 on a CPU and float16 on a GPU.
+
+        compiled: by torch.compile for sizes of any length, all before the first pair, which takes a minute.
+        """
         torch.set_num_threads(1)  # the other core belongs to the camera and the graph
         self._network = network.eval().requires_grad_(False)
         self._device = next(network.parameters()).device
         self._precision = precision or precision_of(self._device)
+        self._layers: list[Callable[..., Tensor]] = list(network.transformers)
+        self._most_packed = PACKED_POINTS if self._device.type == "cpu" else sys.maxsize
+        if compiled:
+            self.name = "torch-compiled"
+            self._most_packed = 0  # every pair by itself: each number of pairs would be compiled anew
+            self._layers = [torch.compile(layer, dynamic=True) for layer in network.transformers]
+            self._warm()
 
     @torch.inference_mode()
     def begin(self, pairs: Sequence[tuple[MatchView, MatchView]]) -> list[TorchState]:
@@ -54,8 +67,7 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def layer(self, layer: int, states: Sequence[TorchState]) -> list[TorchState]:
-        most = PACKED_POINTS if self._device.type == "cpu" else sum(sum(state.counts) for state in states)
-        return [new for group in grouped(states, most) for new in self._packed_layer(layer, group)]
+        return [new for group in grouped(states, self._most_packed) for new in self._packed_layer(layer, group)]
 
     def _packed_layer(self, layer: int, states: Sequence[TorchState]) -> list[TorchState]:
         filled = list(states)
@@ -65,7 +77,7 @@ class TorchRuntime:
         x = torch.cat([state.x for state in filled], dim=1)
         encoding = torch.cat([state.encoding for state in filled], dim=3)
         with self._arithmetic():
-            x = self._network.transformers[layer](x, encoding, packed, [state.log_prior for state in filled])
+            x = self._layers[layer](x, encoding, packed, [state.log_prior for state in filled])
         parts = x.split([sum(state.counts) for state in filled], dim=1)
         return [
             TorchState(part, state.encoding, state.counts, state.log_prior)
@@ -92,6 +104,16 @@ class TorchRuntime:
         with self._arithmetic():
             log_p, _ = self._network.head(layer)(state.x, state.counts[0], state.log_prior)
         return log_p[0].float().cpu()
+
+    def _warm(self) -> None:
+        """Compile everything now: with and without a prediction, for two sizes, so that no later one is special."""
+        for points, sigma_px in itertools.product(WARM_POINTS, (None, 4.0)):
+            descriptors = np.zeros((points, self._network.shape.input_dim), np.float32)
+            xy = np.zeros((points, 2), np.float32)
+            a = MatchView(xy, descriptors, (640, 480), None if sigma_px is None else np.full(points, 4.0, np.float32))
+            states = self.begin([(a, MatchView(xy[1:], descriptors[1:], (640, 480)))])
+            for layer in range(self._network.shape.layers):
+                states = self.layer(layer, states)
 
     def _arithmetic(self) -> torch.autocast:
         """Sums, softmax and states stay float32 whatever the products are."""

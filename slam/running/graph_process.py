@@ -105,8 +105,9 @@ def _serve(pipe: Connection, ready: Event, niceness: int) -> None:
     """Answer problems until the other end closes."""
     from slam.graph.bundle import optimize
 
-    ready.set()
+    os.setpgid(0, 0)  # a signal to the run's group is the run's: it still needs the last answer
     os.nice(niceness)
+    ready.set()
     while True:
         try:
             problem = pipe.recv()

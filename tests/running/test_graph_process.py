@@ -117,3 +117,11 @@ def test_ctrl_c_does_not_reach_the_process(graph):
     os.kill(graph.pid, signal.SIGINT)  # while it starts
     graph.submit(problem())
     assert answer(graph).failure == ""
+
+
+def test_a_signal_to_the_runs_group_does_not_reach_the_process(graph):
+    graph.wait_until_ready()
+    assert os.getpgid(graph.pid) != os.getpgid(0)
+    os.kill(graph.pid, 0)  # it lives
+    graph.submit(problem())
+    assert answer(graph).failure == ""
