@@ -86,7 +86,7 @@ def test_a_signal_after_openvino_is_gone_is_no_crash(texture):
 
 
 def test_an_unknown_runtime_is_one_clear_error():
-    with pytest.raises(ConfigError, match=r"features\.runtime: unknown runtime 'tvm'; known: auto, torch, onnx"):
+    with pytest.raises(ConfigError, match=r"features\.runtime: unknown runtime 'tvm'; known: auto, torch, torch-compiled, onnx"):
         make_extractor(replace(EARLYBIRD, runtime="tvm"))
 
 
