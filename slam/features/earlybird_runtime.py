@@ -45,8 +45,10 @@ def make_runtime(name: str, network: CompactNetwork) -> Runtime:
 
 
 class TorchRuntime:
-    """Always there; on a GPU when there is one, in float16; by torch.compile when that is asked for: the first picture
-    of a size may take half a minute longer."""
+    """Always there; on a GPU when there is one, with float16 products.
+
+    Compiled by torch.compile when that is asked for: the first picture of a size may take half a minute longer.
+    """
 
     def __init__(self, network: CompactNetwork, precision: torch.dtype | None = None, compiled: bool = False) -> None:
         from slam.matching.runtime_torch import best_device, precision_of

@@ -20,23 +20,22 @@ COMPARED = 128  # best corners of a view that the figures look at
 def feature_losses(network: CompactNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Loss of the corners' logits and of the descriptors for a batch (see ``feature_batch``): two scalars."""
     pairs = len(batch["xy"]) // 2
-    logits, described = judged(network, batch)
+    logits, described, grid = judged(network, batch)
     again, partner = found_again(batch)
     a, b = described[:pairs], described[pairs:]
     matched = torch.cat([mutual(a, b, batch, partner[:pairs]), mutual(b, a, swapped(batch), partner[pairs:])])
     seen, real = batch["seen"], batch["real"]
     by_views = functional.binary_cross_entropy_with_logits(logits[seen], (again & matched)[seen].float())
     by_teacher = functional.binary_cross_entropy_with_logits(logits[real], batch["taught"][real])
-    return by_views + TEACHING * by_teacher, _description(network, batch, described, again, partner)
+    return by_views + TEACHING * by_teacher, _description(grid, batch, described, again, partner)
 
 
-def judged(network: CompactNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """Logits (2B, N) and unit descriptors (2B, N, C) of the corners; the batch keeps the grid for places."""
+def judged(network: CompactNetwork, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (2B, N) and unit descriptors (2B, N, C) of the corners, and the grid (2B, C, h, w) for other places."""
     with torch.autocast(batch["pictures"].device.type, torch.bfloat16):
         worth, grid = network(batch["pictures"].contiguous(memory_format=torch.channels_last))
-    batch["grid"] = grid.float()
     logits = sampled(worth.float(), batch["xy"], WORTH_CELL)[:, :, 0] + network.corner_gain * batch["strength"]
-    return logits, functional.normalize(sampled(batch["grid"], batch["xy"], CELL), dim=2)
+    return logits, functional.normalize(sampled(grid.float(), batch["xy"], CELL), dim=2), grid.float()
 
 
 def found_again(batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -63,15 +62,13 @@ def swapped(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: torch.cat([value[len(value) // 2 :], value[: len(value) // 2]]) for name, value in batch.items()}
 
 
-def _description(
-    network: CompactNetwork, batch: dict[str, Tensor], described: Tensor, again: Tensor, partner: Tensor
-) -> Tensor:
+def _description(grid: Tensor, batch: dict[str, Tensor], described: Tensor, again: Tensor, partner: Tensor) -> Tensor:
     """Contrast of a's corners with their partners in b, or with their true places there where b found none."""
     pairs = len(described) // 2
     truth = batch["places"][:pairs]
     found = batch["xy"][pairs:].gather(1, partner[:pairs, :, None].expand(-1, -1, 2))
     there = torch.where(again[:pairs, :, None], found, truth + JITTER_PX * torch.randn_like(truth))
-    b = functional.normalize(sampled(batch["grid"][pairs:], there, CELL), dim=2)
+    b = functional.normalize(sampled(grid[pairs:], there, CELL), dim=2)
     return contrast(described[:pairs], b, batch["xy"][:pairs], truth, batch["seen"][:pairs])
 
 
@@ -92,11 +89,14 @@ def contrast(a: Tensor, b: Tensor, places_a: Tensor, places_b: Tensor, known: Te
 
 @torch.no_grad()
 def measured_features(network: CompactNetwork, batch: dict[str, Tensor]) -> dict[str, float]:
-    """Losses, and how the best COMPARED corners of each view do: ``repeated``, the share of a's that b sees which b has
-    beside their true place; ``right``, right mutual nearest neighbours per pair; ``precision`` of all those."""
+    """Losses, and how the best COMPARED corners of each view do.
+
+    ``repeated``: the share of a's that b sees which b has beside their true place; ``right``: right mutual nearest
+    neighbours per pair; ``precision`` of all those.
+    """
     network.eval()
     detection, description = feature_losses(network, batch)
-    logits, described = judged(network, batch)
+    logits, described, _ = judged(network, batch)
     best = logits.masked_fill(~batch["real"], -1e4).topk(COMPARED, 1).indices
     batch = {name: _taken(value, best) if value.shape[1] == logits.shape[1] else value for name, value in batch.items()}
     described, pairs = _taken(described, best), len(best) // 2

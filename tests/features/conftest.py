@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from slam.features.earlybird import CompactNetwork
+
 WEIGHTS = {
     "xfeat": "weights/xfeat_rebuilt/xfeat_rebuilt.pt",
     "aliked-t16": "weights/aliked/aliked-t16.pth",
@@ -32,3 +34,17 @@ def teacher(recorded: Path):
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def used_network():
+    """Makes an untrained extractor's network, always the same one, whose batch norms know something."""
+
+    def made() -> CompactNetwork:
+        torch.manual_seed(0)
+        network = CompactNetwork().train()
+        for _ in range(3):
+            network(torch.randn(2, 1, 64, 96))
+        return network.eval()
+
+    return made

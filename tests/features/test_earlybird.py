@@ -19,17 +19,8 @@ from slam.features.earlybird import (
 from slam.features.network import save_weights
 
 
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    network = CompactNetwork()
-    network.train()
-    for _ in range(3):  # so that the batch norms know something
-        network(torch.randn(2, 1, 64, 96))
-    return network.eval()
-
-
-def test_folding_batch_norms_changes_no_output(network):
+def test_folding_batch_norms_changes_no_output(used_network):
+    network = used_network()
     picture = torch.randn(1, 1, 64, 96)
     before = [x.clone() for x in network(picture)]
     after = folded(network)(picture)

@@ -12,19 +12,15 @@ import torch
 from slam.config import FeatureConfig
 from slam.errors import ConfigError
 from slam.features import make_extractor
-from slam.features.earlybird import CompactNetwork, folded, standardized
+from slam.features.earlybird import folded, standardized
 from slam.features.earlybird_runtime import TorchRuntime, make_runtime
 
 EARLYBIRD = FeatureConfig(name="earlybird", max_keypoints=256)
 
 
-def folded_network():
-    torch.manual_seed(0)
-    network = CompactNetwork()
-    network.train()
-    for _ in range(3):  # so that the batch norms know something
-        network(torch.randn(2, 1, 64, 96))
-    return folded(network.eval())
+@pytest.fixture
+def folded_network(used_network):
+    return lambda: folded(used_network())
 
 
 def made(name, make=make_runtime, *inputs):
@@ -34,11 +30,11 @@ def made(name, make=make_runtime, *inputs):
 
 
 @pytest.fixture(params=["onnx", "openvino"])
-def runtime(request):
+def runtime(request, folded_network):
     return made(request.param, make_runtime, folded_network())
 
 
-def test_every_runtime_answers_as_torch_does_at_any_size(runtime, texture):
+def test_every_runtime_answers_as_torch_does_at_any_size(runtime, texture, folded_network):
     plain = make_runtime("torch", folded_network())
     for height, width in ((240, 320), (96, 64), (231, 317), (240, 320)):
         picture, _ = standardized(texture[:height, :width])
@@ -98,17 +94,17 @@ def nothing_installed(monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "packages"), [("onnx", "onnxruntime onnx"), ("openvino", "openvino onnx")])
-def test_a_runtime_that_is_not_installed_says_how_to_get_it(nothing_installed, name, packages):
+def test_a_runtime_that_is_not_installed_says_how_to_get_it(nothing_installed, name, packages, folded_network):
     with pytest.raises(ConfigError, match=f"{name} needs .*; pip install {packages}"):
         make_runtime(name, folded_network())
 
 
-def test_auto_is_torch_when_nothing_else_is_there(nothing_installed):
+def test_auto_is_torch_when_nothing_else_is_there(nothing_installed, folded_network):
     auto = make_runtime("auto", folded_network())
     assert type(auto) is type(make_runtime("torch", folded_network()))
 
 
-def test_short_products_move_the_network_answers_little(texture):
+def test_short_products_move_the_network_answers_little(texture, folded_network):
     picture, _ = standardized(texture)
     exact, short = (TorchRuntime(folded_network(), precision)(picture) for precision in (None, torch.bfloat16))
     for a, b in zip(exact, short, strict=True):
