@@ -166,8 +166,23 @@ class Keyframe:
     keyframe_id: int
     frame_index: int
     observation: Observation
-    T_world_cam: Float64  # (4, 4)
+    T_world_cam: Float64  # (4, 4), ``world`` is that of its sub-map
     landmark_ids: Int64  # (N,) per feature, -1 for none
+    submap_id: int = 0  # keyframes of different sub-maps have different, unrelated worlds
+    imu: ImuSamples | None = None  # since the keyframe before it in its sub-map; None where some are missing
+    velocity_world: Float64 | None = None  # (3,) m/s of the body; None until the inertial start
+    bias: Float64 | None = None  # (6,) accelerometer (m/s^2), then gyro (rad/s); None until the inertial start
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loop:
+    """Two keyframes seen to show the same place: a measurement between their poses."""
+
+    keyframe_a: int
+    keyframe_b: int
+    T_a_b: Float64  # (4, 4), translation in units of a's world
+    scale_a_b: float = 1.0  # lengths in a's world over the same lengths in b's; 1 where scale is known
+    inliers: int = 0  # matches that agree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
