@@ -34,6 +34,13 @@ def apply(T_a_b: Float64, points_b: Float64) -> Float64:
     return points_b @ T_a_b[:3, :3].T + T_a_b[:3, 3]
 
 
+def similar(T_new_old: Float64, scale: float, T_old_b: Float64) -> Float64:
+    """T_new_b of one pose or of a stack (..., 4, 4) after ``p_new = scale * R_new_old @ p_old + t_new_old``."""
+    scaled = T_old_b.copy()
+    scaled[..., :3, 3] *= scale
+    return T_new_old @ scaled
+
+
 def exp_se3(xi: Float64) -> Float64:
     """Rigid transform of a twist (6,), rotation first (rad), then translation (Barfoot 2017, eq. 7.85)."""
     omega, rho = xi[:3], xi[3:]

@@ -1,7 +1,8 @@
 """The map: keyframes, and landmarks as rows of arrays. Only this class writes either.
 
-A landmark's id is its row; rows of dead landmarks are not used again. Association is stored once, in
-``Keyframe.landmark_ids``; the observation counts here are kept in step with it.
+A landmark's id is its row; rows of dead landmarks are not used again. Association is stored in
+``Keyframe.landmark_ids``; ``observers`` says the same the other way round and is kept in step with it. Keyframes of
+different sub-maps share no landmark, and their worlds have nothing to do with each other.
 """
 
 from __future__ import annotations
@@ -10,10 +11,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from slam.geometry import apply, invert
-from slam.types import Bool, Correction, Float32, Float64, Int64, Keyframe, Observation, Uint8
+from slam.geometry import apply, invert, similar
+from slam.mapping.observers import Observers
+from slam.types import Bool, Correction, Float32, Float64, ImuSamples, Int64, Keyframe, Loop, Observation, Uint8
 
 GROWTH = 4096  # rows added at a time
+LANDMARK_COLUMNS = (
+    *("points_world", "descriptors", "colors", "alive", "born", "predicted", "found"),
+    *("directions", "distances_m"),
+)
 
 
 class Map:
@@ -21,12 +27,14 @@ class Map:
 
     def __init__(self, descriptor_dim: int) -> None:
         self.keyframes: dict[int, Keyframe] = {}
+        self.loops: list[Loop] = []
+        self.next_keyframe_id = 0  # ids are not used again
+        self.observers = Observers()
         self.num_landmarks = 0  # rows in use, dead ones too
         self.points_world: Float64 = np.zeros((0, 3))
         self.descriptors: Float32 = np.zeros((0, descriptor_dim), np.float32)
         self.colors: Uint8 = np.zeros((0, 3), np.uint8)
         self.alive: Bool = np.zeros(0, bool)
-        self.observations: Int64 = np.zeros(0, np.int64)  # keyframes that see the landmark
         self.born: Int64 = np.zeros(0, np.int64)  # keyframe id at birth
         self.predicted: Int64 = np.zeros(0, np.int64)  # frames that should have seen it
         self.found: Int64 = np.zeros(0, np.int64)  # frames that did
@@ -38,20 +46,34 @@ class Map:
         return self.keyframes[next(reversed(self.keyframes))]
 
     @property
-    def next_keyframe_id(self) -> int:
-        return len(self.keyframes)
+    def observations(self) -> Int64:
+        """(rows,) how many keyframes see each landmark."""
+        return self.observers.counts
 
     @property
     def num_alive(self) -> int:
         return int(self.alive[: self.num_landmarks].sum())
 
+    def submap(self, submap_id: int) -> list[Keyframe]:
+        """The keyframes of a sub-map, oldest first."""
+        return [keyframe for keyframe in self.keyframes.values() if keyframe.submap_id == submap_id]
+
     def add_keyframe(
-        self, frame_index: int, observation: Observation, T_world_cam: Float64, landmark_ids: Int64
+        self,
+        frame_index: int,
+        observation: Observation,
+        T_world_cam: Float64,
+        landmark_ids: Int64,
+        submap_id: int = 0,
+        imu: ImuSamples | None = None,
     ) -> Keyframe:
         """A new keyframe that sees the given landmarks (N,), -1 for none."""
         keyframe_id = self.next_keyframe_id
+        self.next_keyframe_id += 1
         unseen = np.full(len(observation), -1, np.int64)
-        self.keyframes[keyframe_id] = Keyframe(keyframe_id, frame_index, observation, T_world_cam, unseen)
+        self.keyframes[keyframe_id] = Keyframe(
+            keyframe_id, frame_index, observation, T_world_cam, unseen, submap_id, imu
+        )
         return self.associate(keyframe_id, np.flatnonzero(landmark_ids >= 0), landmark_ids[landmark_ids >= 0])
 
     def add_landmarks(self, keyframe_id: int, points_world: Float64, index: Int64, colors: Uint8) -> Int64:
@@ -74,9 +96,9 @@ class Map:
         keyframe = self.keyframes[keyframe_id]
         seen = keyframe.landmark_ids.copy()
         before = seen[index]
-        np.subtract.at(self.observations, before[before >= 0], 1)
+        self.observers.remove(before[before >= 0], keyframe_id)
         seen[index] = landmark_ids
-        np.add.at(self.observations, landmark_ids[landmark_ids >= 0], 1)
+        self.observers.add(landmark_ids[landmark_ids >= 0], keyframe_id)
         self.keyframes[keyframe_id] = replace(keyframe, landmark_ids=seen)
         self._describe(keyframe, index[landmark_ids >= 0], landmark_ids[landmark_ids >= 0])
         return self.keyframes[keyframe_id]
@@ -86,12 +108,48 @@ class Map:
         if len(landmark_ids) == 0:
             return
         self.alive[landmark_ids] = False
-        self.observations[landmark_ids] = 0
-        for keyframe_id, keyframe in self.keyframes.items():
+        for keyframe_id in np.unique(self.observers.of(landmark_ids)).tolist():
+            keyframe = self.keyframes[keyframe_id]
             seen = keyframe.landmark_ids
             dead = (seen >= 0) & ~self.alive[seen]
-            if dead.any():
-                self.keyframes[keyframe_id] = replace(keyframe, landmark_ids=np.where(dead, -1, seen))
+            self.keyframes[keyframe_id] = replace(keyframe, landmark_ids=np.where(dead, -1, seen))
+        self.observers.clear(landmark_ids)
+
+    def fuse(self, kept_ids: Int64, gone_ids: Int64) -> None:
+        """Landmarks ``gone_ids`` (M,) turn out to be ``kept_ids`` (M,): whoever saw them sees those, and they go.
+
+        A keyframe that sees both keeps the view it has of the one that stays. No id may stand on both sides.
+        """
+        heir = np.arange(self.num_landmarks)
+        heir[gone_ids] = kept_ids
+        is_gone = self.marked(gone_ids)
+        for keyframe_id in np.unique(self.observers.of(gone_ids)).tolist():
+            seen = self.keyframes[keyframe_id].landmark_ids
+            index = np.flatnonzero(is_gone[seen])
+            new = heir[seen[index]]
+            is_first = np.zeros(len(new), bool)
+            is_first[np.unique(new, return_index=True)[1]] = True
+            self.associate(keyframe_id, index, np.where(is_first & ~np.isin(new, seen), new, -1))
+        np.add.at(self.predicted, kept_ids, self.predicted[gone_ids])
+        np.add.at(self.found, kept_ids, self.found[gone_ids])
+        self.remove_landmarks(gone_ids)
+
+    def remove_keyframe(self, keyframe_id: int, heir_id: int) -> None:
+        """Forget a keyframe and the landmarks that only it saw. What hangs on it goes over to another one.
+
+        That is its loops, and its inertial samples to the next keyframe of its sub-map.
+        """
+        gone, heir = self.keyframes[keyframe_id], self.keyframes[heir_id]
+        seen = np.flatnonzero(gone.landmark_ids >= 0)
+        touched = gone.landmark_ids[seen]
+        self.associate(keyframe_id, seen, np.full(len(seen), -1, np.int64))
+        self.remove_landmarks(touched[self.observations[touched] == 0])
+        self.loops = [_inherited(loop, gone, heir) for loop in self.loops]
+        self.loops = [loop for loop in self.loops if loop.keyframe_a != loop.keyframe_b]
+        del self.keyframes[keyframe_id]
+        later = next((k for k in self.submap(gone.submap_id) if k.keyframe_id > keyframe_id), None)
+        if later is not None:
+            self.keyframes[later.keyframe_id] = replace(later, imu=_joined(gone.imu, later.imu))
 
     def apply(self, correction: Correction) -> None:
         """Take better poses and points, and drop outlier observations; landmarks left with fewer than two go."""
@@ -105,12 +163,28 @@ class Map:
         touched = np.unique(correction.outlier_landmark_ids)
         self.remove_landmarks(touched[self.observations[touched] < 2])
 
-    def move(self, keyframe_ids: list[int], landmark_ids: Int64, T_new_old: Float64) -> None:
-        """Carry keyframes and landmarks along with a correction of the part of the map they hang on."""
+    def move(self, keyframe_ids: list[int], landmark_ids: Int64, T_new_old: Float64, scale: float = 1.0) -> None:
+        """Carry keyframes and landmarks along with a correction of the part of the map they hang on.
+
+        ``p_new = scale * R_new_old @ p_old + t_new_old``.
+        """
         for keyframe_id in keyframe_ids:
             keyframe = self.keyframes[keyframe_id]
-            self.keyframes[keyframe_id] = replace(keyframe, T_world_cam=T_new_old @ keyframe.T_world_cam)
-        self.points_world[landmark_ids] = apply(T_new_old, self.points_world[landmark_ids])
+            velocity = keyframe.velocity_world
+            self.keyframes[keyframe_id] = replace(
+                keyframe,
+                T_world_cam=similar(T_new_old, scale, keyframe.T_world_cam),
+                velocity_world=None if velocity is None else scale * T_new_old[:3, :3] @ velocity,
+            )
+        points_world = scale * self.points_world[landmark_ids]
+        self.points_world[landmark_ids] = apply(T_new_old, points_world)
+        self.directions[landmark_ids] = self.directions[landmark_ids] @ T_new_old[:3, :3].T
+        self.distances_m[landmark_ids] *= scale
+
+    def relabel(self, keyframe_ids: list[int], submap_id: int) -> None:
+        """Keyframes belong to another sub-map from now on; ``move`` brought them into its world."""
+        for keyframe_id in keyframe_ids:
+            self.keyframes[keyframe_id] = replace(self.keyframes[keyframe_id], submap_id=submap_id)
 
     def marked(self, landmark_ids: Int64) -> Bool:
         """(num_landmarks + 1,) which ids are among these (N,); the last row answers for id -1, and says no."""
@@ -121,9 +195,10 @@ class Map:
 
     def covisible(self, landmark_ids: Int64) -> list[tuple[int, int]]:
         """(keyframe_id, shared landmarks) of the keyframes that see any of these, most first, newest first on ties."""
-        wanted = self.marked(landmark_ids)
-        counts = [(k, int(wanted[keyframe.landmark_ids].sum())) for k, keyframe in self.keyframes.items()]
-        return sorted((c for c in counts if c[1] > 0), key=lambda c: (-c[1], -c[0]))
+        counts = np.bincount(self.observers.of(np.unique(landmark_ids[landmark_ids >= 0])))
+        keyframe_ids = np.flatnonzero(counts)
+        order = np.lexsort((-keyframe_ids, -counts[keyframe_ids]))
+        return list(zip(keyframe_ids[order].tolist(), counts[keyframe_ids[order]].tolist()))
 
     def _describe(self, keyframe: Keyframe, index: Int64, landmark_ids: Int64) -> None:
         """The newest view of a landmark describes it: descriptor, direction and distance of its observer."""
@@ -139,12 +214,35 @@ class Map:
         if rows <= len(self.alive):
             return
         extra = max(GROWTH, rows - len(self.alive))
-        for name in ("points_world", "descriptors", "colors", "alive", "observations", "born", "predicted", "found",
-                     "directions", "distances_m"):  # fmt: skip
+        for name in LANDMARK_COLUMNS:
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros((extra, *old.shape[1:]), old.dtype)]))
+        self.observers.reserve(len(self.alive))
 
 
 def points_in_camera(world: Map, landmark_ids: Int64, T_world_cam: Float64) -> Float64:
     """points_cam (M, 3) of landmarks (M,)."""
     return apply(invert(T_world_cam), world.points_world[landmark_ids])
+
+
+def _inherited(loop: Loop, gone: Keyframe, heir: Keyframe) -> Loop:
+    """The loop, measured from another keyframe where it was measured from the one that is gone."""
+    T_heir_gone = invert(heir.T_world_cam) @ gone.T_world_cam
+    if loop.keyframe_a == gone.keyframe_id:
+        loop = replace(loop, keyframe_a=heir.keyframe_id, T_a_b=T_heir_gone @ loop.T_a_b)
+    if loop.keyframe_b == gone.keyframe_id:
+        T_gone_heir = invert(T_heir_gone)
+        T_gone_heir[:3, 3] *= loop.scale_a_b  # in lengths of a's world
+        loop = replace(loop, keyframe_b=heir.keyframe_id, T_a_b=loop.T_a_b @ T_gone_heir)
+    return loop
+
+
+def _joined(earlier: ImuSamples | None, later: ImuSamples | None) -> ImuSamples | None:
+    """Samples of two steps, None when those of either are missing."""
+    if earlier is None or later is None:
+        return None
+    return ImuSamples(
+        np.concatenate([earlier.stamps_ns, later.stamps_ns]),
+        np.concatenate([earlier.gyro_rad_s, later.gyro_rad_s]),
+        np.concatenate([earlier.accel_m_s2, later.accel_m_s2]),
+    )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from synthetic_world import make_world, nothing_seen
 
-from slam.geometry import apply, exp_se3
+from slam.geometry import apply, exp_se3, invert
 from slam.mapping.map import GROWTH, Map, points_in_camera
-from slam.types import Correction
+from slam.types import Correction, ImuSamples, Loop
 
 DIM = 8
 T_MOVE = exp_se3(np.array([0.1, -0.2, 0.3, 1.0, 2.0, -0.5]))
@@ -52,6 +52,9 @@ def assert_in_step(world):
         assert world.alive[seen].all()
         counts += np.bincount(seen, minlength=len(counts))
     np.testing.assert_array_equal(world.observations, counts)
+    for landmark_id in np.flatnonzero(counts):
+        seen_by = [k for k, keyframe in world.keyframes.items() for i in keyframe.landmark_ids if i == landmark_id]
+        assert sorted(world.observers.of(ids(landmark_id)).tolist()) == sorted(seen_by)
 
 
 def correction(outliers=(), keyframe_ids=NONE, T_world_cam=None, landmark_ids=NONE, points_world=None):
@@ -65,9 +68,9 @@ def correction(outliers=(), keyframe_ids=NONE, T_world_cam=None, landmark_ids=NO
 def random_step(world, rng):
     """One of the things that may happen to a map."""
     alive = np.flatnonzero(world.alive)
-    keyframe = world.keyframes[int(rng.integers(len(world.keyframes)))]
+    keyframe = world.keyframes[int(rng.choice(list(world.keyframes)))]
     some = rng.permutation(alive)[: rng.integers(1, 6)]
-    kind = rng.integers(4)
+    kind = rng.integers(6)
     if kind == 0:
         free = np.flatnonzero(keyframe.landmark_ids < 0)
         add_landmarks(world, keyframe.keyframe_id, rng.permutation(free)[:8])
@@ -80,6 +83,11 @@ def random_step(world, rng):
         world.associate(keyframe.keyframe_id, rng.permutation(12)[: len(fresh)], fresh)
     elif kind == 3:
         world.remove_landmarks(some[:2])
+    elif kind == 4:
+        world.fuse(some[: len(some) // 2], some[len(some) // 2 : len(some) // 2 * 2])
+    elif kind == 5 and len(world.keyframes) > 3:
+        others = [k for k in world.keyframes if k != keyframe.keyframe_id]
+        world.remove_keyframe(keyframe.keyframe_id, int(rng.choice(others)))
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -181,3 +189,69 @@ def test_the_last_keyframe_is_the_newest():
     world = small_map(keyframes=3)
     world.associate(0, ids(0), ids(-1))
     assert world.last_keyframe.keyframe_id == 2
+
+
+def test_fused_landmarks_are_seen_by_everyone_who_saw_either_and_once_at_most():
+    world = small_map(keyframes=1, landmarks=6)
+    add_keyframe(world, ids(0, 1, 2))
+    add_keyframe(world, ids(3, 0, 4, -1))
+    world.fuse(ids(0, 1), ids(3, 4))
+    assert world.keyframes[0].landmark_ids.tolist() == [0, 1, 2, -1, -1, 5]
+    assert world.keyframes[2].landmark_ids.tolist() == [-1, 0, 1, -1]
+    assert not world.alive[[3, 4]].any() and world.observations[:3].tolist() == [3, 3, 2]
+    assert_in_step(world)
+
+
+def test_a_removed_keyframe_takes_the_landmarks_along_that_only_it_saw():
+    world = small_map(keyframes=2, landmarks=3)
+    add_keyframe(world, np.full(4, -1))
+    alone = add_landmarks(world, 2, ids(0, 2))
+    world.remove_keyframe(2, heir_id=1)
+    assert not world.alive[alone].any() and world.num_alive == 3 and list(world.keyframes) == [0, 1]
+    assert add_keyframe(world, ids(0)).keyframe_id == 3  # ids are not used again
+    assert_in_step(world)
+
+
+def test_a_loop_of_a_removed_keyframe_goes_over_to_its_heir():
+    poses = [
+        T_MOVE,
+        T_MOVE @ T_MOVE,
+        exp_se3(np.array([0.0, 0.1, 0, 2, 0, 0])),
+        exp_se3(np.array([0.2, 0, 0, 1, 1, 0])),
+    ]
+    world = Map(DIM)
+    for T_world_cam in poses:
+        add_keyframe(world, np.full(2, -1), T_world_cam)
+    world.loops = [Loop(0, 2, invert(poses[0]) @ poses[2])]
+    world.remove_keyframe(2, heir_id=3)
+    world.remove_keyframe(0, heir_id=1)
+    (loop,) = world.loops
+    assert (loop.keyframe_a, loop.keyframe_b) == (1, 3)
+    np.testing.assert_allclose(loop.T_a_b, invert(poses[1]) @ poses[3], atol=1e-12)
+
+
+def test_a_loop_between_a_keyframe_and_its_heir_says_nothing_and_goes():
+    world = small_map(keyframes=3)
+    world.loops = [Loop(0, 2, np.eye(4))]
+    world.remove_keyframe(2, heir_id=0)
+    assert world.loops == []
+
+
+def test_inertial_samples_of_a_removed_keyframe_go_to_the_next_one():
+    world = Map(DIM)
+    for k in range(3):
+        samples = ImuSamples(ids(10 * k, 10 * k + 5), np.full((2, 3), k), np.full((2, 3), -k))
+        world.add_keyframe(k, observation(1), T_MOVE, ids(-1), imu=samples)
+    world.remove_keyframe(1, heir_id=0)
+    assert world.keyframes[2].imu.stamps_ns.tolist() == [10, 15, 20, 25]
+    assert world.keyframes[2].imu.gyro_rad_s[:, 0].tolist() == [1, 1, 2, 2]
+
+
+def test_moving_with_a_scale_keeps_what_every_camera_sees():
+    world = small_map()
+    before = points_in_camera(world, np.arange(5), world.keyframes[1].T_world_cam)
+    world.move([0, 1], np.arange(5), T_MOVE, scale=2.5)
+    after = points_in_camera(world, np.arange(5), world.keyframes[1].T_world_cam)
+    np.testing.assert_allclose(after, 2.5 * before, atol=1e-12)
+    seen_from = world.points_world[:5] + world.directions[:5] * world.distances_m[:5, None]
+    np.testing.assert_allclose(seen_from, np.tile(world.keyframes[1].T_world_cam[:3, 3], (5, 1)), atol=1e-12)
