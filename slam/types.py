@@ -1,6 +1,6 @@
 """What travels through the system, in travel order, and the conventions it travels by.
 
-Frame -> Features -> Observation -> Matches -> Track -> Keyframe -> Correction -> MapSnapshot
+Frame -> Features -> Observation -> Matches -> Track -> Keyframe -> Loop -> Correction -> MapSnapshot
 
 Conventions
   T_a_b      (4, 4) float64, ``p_a = T_a_b @ p_b``; inner names cancel: ``T_world_cam @ T_cam_imu``
@@ -198,6 +198,18 @@ class Correction:
     outlier_landmark_ids: Int64  # (O,) landmark
     error_px: float = float("nan")  # robust reprojection RMS after optimisation
     ms: float = 0.0  # time the optimisation took
+    failure: str = ""  # why nothing was corrected, "" when all is well
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseCorrection:
+    """What the pose graph found: where keyframes lie when the loops between them are believed."""
+
+    keyframe_ids: Int64  # (K,)
+    T_world_cam: Float64  # (K, 4, 4)
+    scale: Float64  # (K,) factor of all lengths seen from the keyframe; 1 where scale is known
+    believed: Bool  # (E,) which loops agree with the others and with the path between them
+    ms: float = 0.0
     failure: str = ""  # why nothing was corrected, "" when all is well
 
 
