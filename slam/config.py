@@ -84,6 +84,9 @@ class MappingConfig:
     cull_found_share: float = 0.25  # landmark leaves when found in fewer of the frames it should be seen in
     cull_after_keyframes: int = 2  # age at which a landmark must have cull_observations
     cull_observations: int = 2  # RGB-D and stereo; one more in mono
+    redundant_share: float = 0.9  # keyframe leaves when so many of its landmarks
+    redundant_observers: int = 3  # are seen by so many others; 0 keeps every keyframe
+    spared_keyframes: int = 16  # newest ones around, which stay: the graph still works on them
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,27 @@ class GraphConfig:
     huber: float = 1.5  # sigmas
     outlier_px: float = 4.0  # observations beyond are dropped
     max_landmarks: int = 1200  # in one window
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    close: bool = True  # whether places are recognised, loops closed and sub-maps joined
+    min_inliers: int = 40  # landmarks of the older map that the newer keyframe must show
+    max_scale_spread: float = 0.03  # standard error of the logarithm of the scale between the two
+    max_scale_error: float = 0.2  # of its logarithm, where scale is known
+    path_neighbours: int = 3  # earlier keyframes with shared landmarks that each one is tied to
+    min_shared: int = 30  # landmarks of such a pair
+    path_sigma: float = 0.02  # of a step's translation, as a share of its length and of a tenth of the scene's depth
+    turn_sigma_rad: float = 0.005  # of a step's rotation
+    scale_sigma: float = 0.01  # of a step's scale, relative (mono)
+    loop_sigma: float = 0.5  # of a loop's measurement: times a step's turn and scale, and path_sigma of the depth
+
+
+@dataclass(frozen=True)
+class RelocalizationConfig:
+    tries: int = 5  # keyframes compared with a lost frame
+    min_inliers: int = 30  # without a guess, more must agree
+    submap_after_s: float = 1.0  # lost for longer: a new sub-map is begun
 
 
 @dataclass(frozen=True)
@@ -116,6 +140,8 @@ class SlamConfig:
     init: InitConfig = field(default_factory=InitConfig)
     mapping: MappingConfig = field(default_factory=MappingConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
+    loops: LoopConfig = field(default_factory=LoopConfig)
+    relocalization: RelocalizationConfig = field(default_factory=RelocalizationConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
 

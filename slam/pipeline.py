@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from slam.back_end import BackEnd
 from slam.camera import Rig
 from slam.config import SlamConfig
 from slam.features import make_extractor
-from slam.geometry import invert
 from slam.graph import Graph, InlineGraph
-from slam.graph.window import choose_window
+from slam.loops.recognition import Recognition
 from slam.mapping.map import Map
 from slam.mapping.mapper import Mapper, feature_colors
+from slam.mapping.snapshot import map_snapshot
 from slam.matching import make_matcher
 from slam.matching.video import video_matcher
 from slam.stopwatch import Stopwatch
@@ -28,7 +29,7 @@ from slam.tracking.relocalization import Relocalizer
 from slam.tracking.tracker import Tracker, TrackResult
 from slam.tracking.waiting import WaitingFrames
 from slam.trajectory import Trajectory
-from slam.types import Correction, Float64, Frame, Int64, MapSnapshot, Matches, Mode, Observation, Track, TrackStatus
+from slam.types import Frame, Int64, Keyframe, MapSnapshot, Matches, Mode, Observation, Track, TrackStatus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,23 +51,22 @@ class Slam:
         self.observer = Observer(rig, mode, config.features)
         self.matcher = make_matcher(config.matcher, config.features.name)
         self.map = Map(make_extractor(config.features).descriptor_dim)
-        self._rig = rig
-        self._motion = MotionModel()
         self.deadline = Deadline(fps)
         self.video = video_matcher(self.matcher, config, mode, lambda: self.deadline.left_ms)
+        self._motion = MotionModel()
         self._tracker = Tracker(rig, self.video, config.tracking, config.graph.sigma_disparity_px)
-        self._relocalizer = Relocalizer(self._tracker)
         self._initializer = MonoInitializer(rig.left, self.matcher, config.init)
         self._keyframes = KeyframeChoice(config.keyframes)
         self._mapper = Mapper(rig, mode, self.matcher, config.mapping, config.tracking)
+        self._placed, self._waiting = PlacedFrames(), WaitingFrames()
+        recognition = Recognition(self._tracker, config, mode)
+        self._relocalizer = Relocalizer(self._tracker, config.relocalization, recognition.places_like)
         self._graph = graph if graph is not None else InlineGraph()
-        self._covariances: dict[int, Float64] = {}  # keyframe_id -> (6, 6), of the last optimisation
+        self.back_end = BackEnd(self.map, self._placed, rig, mode, config, self._mapper, recognition, self._graph)
+        self._submap_id = -1  # of the camera; -1 before the first
         self._seen_ids: Int64 = np.zeros(0, np.int64)  # landmarks of the last tracked frame
-        self._is_lost = False
-        self._placed = PlacedFrames()
-        self._waiting = WaitingFrames()
+        self._lost_since_ns: int | None = None
         self._answered: Answered | None = None  # what keep_up has still to do
-        self.graph_failures: list[str] = []
 
     def process(self, frame: Frame, observation: Observation | None = None) -> Track:
         """Where the camera was at this frame; ``observation`` if ``self.observer`` made it ahead of time."""
@@ -94,10 +94,12 @@ class Slam:
         if result.T_world_cam is None:
             return self._lose(frame, observation, result, watch)
 
+        reference = self.map.keyframes[self._reference(result.landmark_ids)]
+        self._enter_submap(reference.submap_id)
         self._motion.update(frame.stamp_ns, result.T_world_cam)
-        self._placed.add(frame.stamp_ns, result.T_world_cam, self.map.last_keyframe)
+        self._placed.add(frame.stamp_ns, result.T_world_cam, reference)
         self._seen_ids = result.landmark_ids
-        is_kept = self._is_worth_keeping(frame, result, observation)
+        is_kept = self._is_worth_keeping(frame, result, observation, reference)
         self._answered = Answered(watch, (frame, observation, result) if is_kept else None)
         return self._track(frame, observation, result, self.map.next_keyframe_id if is_kept else -1, watch)
 
@@ -107,7 +109,7 @@ class Slam:
         if answered is None:
             return
         if answered.to_keep is not None:
-            self._keep(*answered.to_keep, answered.watch)
+            self.back_end.keep(*answered.to_keep, self._submap_id, answered.watch)
         self.deadline.end(answered.watch.ms)
 
     def use_idle_time(self) -> None:
@@ -115,46 +117,50 @@ class Slam:
         if len(self._waiting):
             found = self._waiting.place_next(self._tracker, self.map)
             if found is not None:
-                self._placed.add_before(*found, self.map.keyframes[0])
+                self._placed.add_earlier(*found, self.map.keyframes[self._waiting.first_keyframe_id])
 
     def finish(self) -> None:
         """Do what is left to do, and wait for the graph."""
         self.keep_up()
         while len(self._waiting):
             self.use_idle_time()
-        while self._graph.is_busy:
+        while self.back_end.is_busy:
             self._take_correction()
             time.sleep(0.002)
         self._take_correction()
 
+    @property
+    def graph_failures(self) -> list[str]:
+        """Why optimisations changed nothing."""
+        return self.back_end.failures
+
+    @property
+    def main_submap(self) -> int:
+        """The sub-map that holds the most frames: the one whose trajectory is asked for."""
+        frames = self._placed.frames_of(self.map.keyframes)
+        return min(frames, key=lambda submap_id: (-frames[submap_id], submap_id)) if frames else 0
+
     def trajectory(self) -> Trajectory:
-        """Every tracked frame, as the map knows it now."""
-        return self._placed.trajectory(self.map.keyframes)
+        """Every frame tracked in the main sub-map, as the map knows it now."""
+        return self._placed.trajectory(self.map.keyframes, self.main_submap)
 
     def snapshot(self) -> MapSnapshot:
-        """A copy of the map to look at."""
-        alive = np.flatnonzero(self.map.alive[: self.map.num_landmarks])
-        keyframes = self.map.keyframes
-        return MapSnapshot(
-            self.map.points_world[alive].astype(np.float32),
-            self.map.colors[alive],
-            np.array(list(keyframes), np.int64),
-            np.array([k.T_world_cam for k in keyframes.values()]).reshape(-1, 4, 4),
-            self.trajectory().T_world_cam[:, :3, 3],
-        )
+        """A copy of the sub-map around the camera, to look at."""
+        return map_snapshot(self.map, self._placed, max(self._submap_id, 0))
 
     # --- the steps, in the order of process ---
 
     def _take_correction(self) -> None:
-        correction = self._graph.poll()
-        if correction is None:
+        factor = self.back_end.take_answer()
+        T_world_cam = self._placed.last(self.map.keyframes)
+        if factor is None or T_world_cam is None:
             return
-        if correction.failure:
-            self.graph_failures.append(correction.failure)
-            return
-        self._apply(correction)
+        self._motion.moved(T_world_cam, factor)
+        if self._lost_since_ns is None:
+            self._submap_id = self.map.keyframes[self._placed.last_keyframe_id].submap_id  # it may have joined another
 
     def _bootstrap(self, frame: Frame, observation: Observation, watch: Stopwatch) -> Track:
+        """Begin a sub-map, the first or, after a loss, a new one."""
         if self.mode is Mode.MONO:
             return self._bootstrap_mono(frame, observation, watch)
         count = int(self._mapper.mappable(observation).sum())
@@ -162,7 +168,7 @@ class Slam:
         if count < self.config.init.min_landmarks:
             reason = f"too few features with depth ({count})"
             return self._track(frame, observation, TrackResult(None, nothing, reason), -1, watch)
-        keyframe = self._mapper.insert(self.map, frame, observation, np.eye(4), nothing)
+        keyframe = self._mapper.insert(self.map, frame, observation, np.eye(4), nothing, self._new_submap())
         return self._begin(frame, observation, keyframe.keyframe_id, Matches.none(), watch)
 
     def _bootstrap_mono(self, frame: Frame, observation: Observation, watch: Stopwatch) -> Track:
@@ -171,23 +177,25 @@ class Slam:
             if start is None:
                 nothing = np.full(len(observation), -1, np.int64)
                 return self._track(frame, observation, TrackResult(None, nothing, reason, matches), -1, watch)
-            keyframe_id = self._start_map(start, frame, observation)
-        self._waiting.begin(start.waited, self.map.keyframes[keyframe_id].landmark_ids)
+            first_id, keyframe_id = self._start_map(start, frame, observation)
+        self._waiting.begin(start.waited, self.map.keyframes[keyframe_id].landmark_ids, first_id)
         return self._begin(frame, observation, keyframe_id, matches, watch)
 
-    def _start_map(self, start: TwoViewStart, frame: Frame, observation: Observation) -> int:
+    def _start_map(self, start: TwoViewStart, frame: Frame, observation: Observation) -> tuple[int, int]:
         """Two keyframes and the landmarks between them, optimised once."""
+        submap_id = self._new_submap()
         nothing_a = np.full(len(start.observation_a), -1, np.int64)
-        first = self.map.add_keyframe(start.frame_a.index, start.observation_a, np.eye(4), nothing_a)
+        first = self.map.add_keyframe(start.frame_a.index, start.observation_a, np.eye(4), nothing_a, submap_id)
         colors = feature_colors(start.frame_a, start.observation_a)[start.index_a]
         ids = self.map.add_landmarks(first.keyframe_id, start.points_world, start.index_a, colors)
         seen = np.full(len(observation), -1, np.int64)
         seen[start.index_b] = ids
-        second = self.map.add_keyframe(frame.index, observation, start.T_world_cam_b, seen)
+        second = self.map.add_keyframe(frame.index, observation, start.T_world_cam_b, seen, submap_id)
         self._placed.add(start.frame_a.stamp_ns, np.eye(4), first)
-        self._optimize(Stopwatch())
+        self.back_end.optimize(Stopwatch())
         self._take_correction()
-        return second.keyframe_id
+        self.back_end.recognize(first.keyframe_id)
+        return first.keyframe_id, second.keyframe_id
 
     def _begin(
         self, frame: Frame, observation: Observation, keyframe_id: int, matches: Matches, watch: Stopwatch
@@ -196,13 +204,16 @@ class Slam:
         self._motion.update(frame.stamp_ns, keyframe.T_world_cam)
         self._placed.add(frame.stamp_ns, keyframe.T_world_cam, keyframe)
         self._seen_ids = keyframe.landmark_ids
+        self._submap_id, self._lost_since_ns = keyframe.submap_id, None
+        self.back_end.recognize(keyframe_id)
         inliers = int((keyframe.landmark_ids >= 0).sum())
-        result = TrackResult(keyframe.T_world_cam, keyframe.landmark_ids, "map started", matches, inliers)
+        reason = "map started" if keyframe.submap_id == 0 else f"sub-map {keyframe.submap_id} started"
+        result = TrackResult(keyframe.T_world_cam, keyframe.landmark_ids, reason, matches, inliers)
         return self._track(frame, observation, result, keyframe_id, watch)
 
     def _locate(self, frame: Frame, observation: Observation, watch: Stopwatch) -> TrackResult:
         guess = self._motion.predict(frame.stamp_ns)
-        if self._is_lost or guess is None:
+        if self._lost_since_ns is not None or guess is None:
             with watch("relocalize"):
                 return self._relocalizer.relocalize(observation, self.map)
         sigma_px = self._motion.sigma_px
@@ -214,54 +225,46 @@ class Slam:
             return self._relocalizer.relocalize(observation, self.map)
 
     def _lose(self, frame: Frame, observation: Observation, result: TrackResult, watch: Stopwatch) -> Track:
-        self._is_lost = True
-        self._motion.forget_velocity()
-        return self._track(frame, observation, result, -1, watch)
+        """Lost; when that has lasted, a new sub-map is better than nothing."""
+        if self._lost_since_ns is None:
+            self._lost_since_ns = frame.stamp_ns
+            self._initializer.forget()
+            self._motion.forget_velocity()
+        lost_s = (frame.stamp_ns - self._lost_since_ns) * 1e-9
+        if lost_s < self.config.relocalization.submap_after_s or self.back_end.is_busy:
+            return self._track(frame, observation, result, -1, watch)
+        track = self._bootstrap(frame, observation, watch)
+        return track if track.is_tracked else replace(track, reason=f"{result.reason}; a new sub-map: {track.reason}")
 
-    def _is_worth_keeping(self, frame: Frame, result: TrackResult, observation: Observation) -> bool:
-        if self._graph.is_busy or self._is_lost:
+    def _enter_submap(self, submap_id: int) -> None:
+        """Found, or found again, perhaps in another sub-map than before."""
+        if submap_id != self._submap_id:
+            self._motion.forget()
+        self._submap_id = submap_id
+
+    def _is_worth_keeping(
+        self, frame: Frame, result: TrackResult, observation: Observation, reference: Keyframe
+    ) -> bool:
+        if self.back_end.is_busy or self._lost_since_ns is not None:
             return False
         mappable = self._mapper.mappable(observation)
-        reference = self._reference(result.landmark_ids)
-        return self._keyframes.wanted(
-            result, mappable, frame.index, self.map.keyframes[reference], self.map.last_keyframe, self.map
-        )
-
-    def _keep(self, frame: Frame, observation: Observation, result: TrackResult, watch: Stopwatch) -> None:
-        assert result.T_world_cam is not None
-        with watch("map"):
-            keyframe = self._mapper.insert(self.map, frame, observation, result.T_world_cam, result.landmark_ids)
-        self._placed.became(keyframe)
-        self._optimize(watch)
-
-    def _optimize(self, watch: Stopwatch) -> None:
-        with watch("graph"):
-            self._graph.submit(choose_window(self.map, self._rig, self.mode, self.config.graph, self._covariances))
-
-    def _apply(self, correction: Correction) -> None:
-        """Take a correction, and carry along what came after the problem was posed."""
-        newest = int(correction.keyframe_ids.max())
-        before = self.map.keyframes[newest].T_world_cam
-        self.map.apply(correction)
-        self._covariances.update(zip(correction.keyframe_ids.tolist(), correction.covariances))
-        later = [k for k in self.map.keyframes if k > newest]
-        rows = np.arange(self.map.num_landmarks)
-        T_new_old = self.map.keyframes[newest].T_world_cam @ invert(before)
-        self.map.move(later, rows[self.map.born[: len(rows)] > newest], T_new_old)
-        T_world_cam = self._placed.last(self.map.keyframes)
-        if T_world_cam is not None:
-            self._motion.moved(T_world_cam)
+        last = self.map.last_keyframe
+        return self._keyframes.wanted(result, mappable, frame.index, reference, last, self.map)
 
     def _reference(self, landmark_ids: Int64) -> int:
         """The keyframe that shares the most landmarks, the last one when none does."""
         shared = self.map.covisible(landmark_ids)
         return shared[0][0] if shared else self.map.last_keyframe.keyframe_id
 
+    def _new_submap(self) -> int:
+        return max((keyframe.submap_id for keyframe in self.map.keyframes.values()), default=-1) + 1
+
     def _track(
         self, frame: Frame, observation: Observation, result: TrackResult, keyframe_id: int, watch: Stopwatch
     ) -> Track:
         status = self._status(result)
-        self._is_lost = status is TrackStatus.LOST
+        if result.T_world_cam is not None:
+            self._lost_since_ns = None
         return Track(
             frame.index,
             frame.stamp_ns,
@@ -278,6 +281,7 @@ class Slam:
             keyframe_id,
             watch.ms,
             result.matches.hurried,
+            max(self._submap_id, 0),
         )
 
     def _status(self, result: TrackResult) -> TrackStatus:
@@ -285,4 +289,4 @@ class Slam:
             return TrackStatus.INITIALIZING
         if result.T_world_cam is None:
             return TrackStatus.LOST
-        return TrackStatus.RELOCALIZED if self._is_lost else TrackStatus.TRACKING
+        return TrackStatus.TRACKING if self._lost_since_ns is None else TrackStatus.RELOCALIZED

@@ -153,6 +153,7 @@ class Track:
     keyframe_id: int = -1  # of the keyframe this frame became, -1 for none
     ms: dict[str, float] = field(default_factory=dict)  # stage -> milliseconds
     hurried: bool = False  # the matcher left unsure, for lack of time
+    submap_id: int = 0  # whose world T_world_cam is in
 
     @property
     def is_tracked(self) -> bool:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 from slam.graph.window import WindowProblem
-from slam.types import Correction
+from slam.types import Correction, PoseCorrection
+
+if TYPE_CHECKING:
+    from slam.graph.pose_graph import PoseGraphProblem
+
+Problem: TypeAlias = "WindowProblem | PoseGraphProblem"
 
 
 class Graph(Protocol):
@@ -16,9 +21,9 @@ class Graph(Protocol):
     @property
     def is_busy(self) -> bool: ...
 
-    def submit(self, problem: WindowProblem) -> None: ...
+    def submit(self, problem: Problem) -> None: ...
 
-    def poll(self) -> Correction | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         """The answer to the last problem, once; None while there is none."""
         ...
 
@@ -31,14 +36,15 @@ class InlineGraph:
     is_busy = False
 
     def __init__(self) -> None:
-        self._answer: Correction | None = None
+        self._answer: Correction | PoseCorrection | None = None
 
-    def submit(self, problem: WindowProblem) -> None:
+    def submit(self, problem: Problem) -> None:
         from slam.graph.bundle import optimize
+        from slam.graph.pose_graph import PoseGraphProblem, optimize_poses
 
-        self._answer = optimize(problem)
+        self._answer = optimize_poses(problem) if isinstance(problem, PoseGraphProblem) else optimize(problem)
 
-    def poll(self) -> Correction | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         answer, self._answer = self._answer, None
         return answer
 

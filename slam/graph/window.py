@@ -44,7 +44,8 @@ def choose_window(
     landmark_ids = _landmarks(world, free, config.max_landmarks)
     edge = [k for k, _ in world.covisible(landmark_ids) if k not in free][: config.edge]
     keyframe_ids = np.array(sorted(free) + sorted(edge), np.int64)
-    is_edge = np.array([k in edge or (k == 0) for k in keyframe_ids.tolist()])
+    first_id = world.first_of(newest.submap_id)
+    is_edge = np.array([k in edge or (k == first_id) for k in keyframe_ids.tolist()])
     if not is_edge.any():  # nothing older: the oldest keeps its place
         is_edge[0] = True
     observations = [_observations(world, i, int(k), landmark_ids) for i, k in enumerate(keyframe_ids)]
@@ -58,7 +59,7 @@ def choose_window(
         keyframe_ids,
         np.stack([world.keyframes[int(k)].T_world_cam for k in keyframe_ids]),
         is_edge,
-        np.stack([_prior(int(k), covariances) for k in keyframe_ids]),
+        np.stack([_prior(int(k), first_id, covariances) for k in keyframe_ids]),
         landmark_ids[used],
         world.points_world[landmark_ids[used]],
         keyframe_index[kept],
@@ -95,9 +96,9 @@ def _observations(
     )
 
 
-def _prior(keyframe_id: int, covariances: dict[int, Float64]) -> Float64:
+def _prior(keyframe_id: int, first_id: int, covariances: dict[int, Float64]) -> Float64:
     """The first keyframe is the world; any other is known as well as the last optimisation said."""
-    if keyframe_id == 0 or keyframe_id not in covariances:
+    if keyframe_id == first_id or keyframe_id not in covariances:
         return np.eye(6) * 1e-10
     return EDGE_COVARIANCE * covariances[keyframe_id]
 

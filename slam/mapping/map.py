@@ -13,7 +13,19 @@ import numpy as np
 
 from slam.geometry import apply, invert, similar
 from slam.mapping.observers import Observers
-from slam.types import Bool, Correction, Float32, Float64, ImuSamples, Int64, Keyframe, Loop, Observation, Uint8
+from slam.types import (
+    Bool,
+    Correction,
+    Float32,
+    Float64,
+    ImuSamples,
+    Int64,
+    Keyframe,
+    Loop,
+    Observation,
+    PoseCorrection,
+    Uint8,
+)
 
 GROWTH = 4096  # rows added at a time
 LANDMARK_COLUMNS = (
@@ -57,6 +69,10 @@ class Map:
     def submap(self, submap_id: int) -> list[Keyframe]:
         """The keyframes of a sub-map, oldest first."""
         return [keyframe for keyframe in self.keyframes.values() if keyframe.submap_id == submap_id]
+
+    def first_of(self, submap_id: int) -> int:
+        """Id of the keyframe that holds a sub-map's world: its first."""
+        return next(keyframe.keyframe_id for keyframe in self.keyframes.values() if keyframe.submap_id == submap_id)
 
     def add_keyframe(
         self,
@@ -180,6 +196,15 @@ class Map:
         self.points_world[landmark_ids] = apply(T_new_old, points_world)
         self.directions[landmark_ids] = self.directions[landmark_ids] @ T_new_old[:3, :3].T
         self.distances_m[landmark_ids] *= scale
+
+    def deform(self, correction: PoseCorrection) -> None:
+        """Keyframes go to their new poses; each landmark keeps its place before its first observer, scaled with it."""
+        rows = np.flatnonzero(self.alive[: self.num_landmarks])
+        first = self.observers.first(rows)
+        for i, keyframe_id in enumerate(correction.keyframe_ids.tolist()):
+            scale, T_world_cam = float(correction.scale[i]), self.keyframes[keyframe_id].T_world_cam
+            T_new_old = correction.T_world_cam[i] @ invert(similar(np.eye(4), scale, T_world_cam))
+            self.move([keyframe_id], rows[first == keyframe_id], T_new_old, scale)
 
     def relabel(self, keyframe_ids: list[int], submap_id: int) -> None:
         """Keyframes belong to another sub-map from now on; ``move`` brought them into its world."""

@@ -22,10 +22,16 @@ class Mapper:
         self._matcher, self._config, self._tracking = matcher, config, tracking
 
     def insert(
-        self, world: Map, frame: Frame, observation: Observation, T_world_cam: Float64, landmark_ids: Int64
+        self,
+        world: Map,
+        frame: Frame,
+        observation: Observation,
+        T_world_cam: Float64,
+        landmark_ids: Int64,
+        submap_id: int = 0,
     ) -> Keyframe:
         """Add a keyframe that sees landmark_ids (N,), and every landmark that it makes possible."""
-        keyframe = world.add_keyframe(frame.index, observation, T_world_cam, landmark_ids)
+        keyframe = world.add_keyframe(frame.index, observation, T_world_cam, landmark_ids, submap_id)
         colors = feature_colors(frame, observation)
         self._add_measured(world, keyframe, colors)
         neighbours = [world.keyframes[k] for k, _ in world.covisible(keyframe.landmark_ids)]

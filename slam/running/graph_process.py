@@ -10,10 +10,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from multiprocessing.synchronize import Event
 
-from slam.graph import no_correction
-from slam.graph.window import WindowProblem
+from slam.graph import Problem, no_correction
 from slam.running.stopping import deaf_to_ctrl_c
-from slam.types import Correction
+from slam.types import Correction, PoseCorrection
 
 STUCK_S = 20.0  # a problem that takes longer is given up, with its process
 
@@ -44,14 +43,14 @@ class GraphProcess:
     def pid(self) -> int | None:
         return self._process.pid
 
-    def submit(self, problem: WindowProblem) -> None:
+    def submit(self, problem: Problem) -> None:
         """Hand the problem over. A thread sends it: a process that starts or hangs reads nothing, and nobody waits."""
         self._waiting, self._submitted_s = True, time.monotonic()
         packed = ForkingPickler.dumps(problem)  # now: the map's arrays may change while the thread sends
         self._sender = threading.Thread(target=_send, args=(self._pipe, packed), name="graph-sender", daemon=True)
         self._sender.start()
 
-    def poll(self) -> Correction | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         if not self._waiting:
             return None
         try:
@@ -103,8 +102,9 @@ def _send(pipe: Connection, packed: memoryview) -> None:
 
 def _serve(pipe: Connection, ready: Event, niceness: int) -> None:
     """Answer problems until the other end closes."""
-    from slam.graph.bundle import optimize
+    from slam.graph import InlineGraph
 
+    inline = InlineGraph()
     os.setpgid(0, 0)  # a signal to the run's group is the run's: it still needs the last answer
     os.nice(niceness)
     ready.set()
@@ -113,4 +113,5 @@ def _serve(pipe: Connection, ready: Event, niceness: int) -> None:
             problem = pipe.recv()
         except (EOFError, OSError):
             return
-        pipe.send(optimize(problem))
+        inline.submit(problem)
+        pipe.send(inline.poll())

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from slam.graph import Graph
-from slam.graph.window import WindowProblem
-from slam.types import Correction
+from slam.graph import Graph, Problem
+from slam.types import Correction, PoseCorrection
 
 PAUSE_S = 0.0005
 
@@ -26,11 +25,11 @@ class PunctualGraph:
     def is_busy(self) -> bool:
         return self._left > 0
 
-    def submit(self, problem: WindowProblem) -> None:
+    def submit(self, problem: Problem) -> None:
         self._left = self._polls
         self._graph.submit(problem)
 
-    def poll(self) -> Correction | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         if not self.is_busy:
             return None
         self._left -= 1
@@ -40,7 +39,7 @@ class PunctualGraph:
         self._left = 0
         self._graph.close()
 
-    def _awaited(self) -> Correction:
+    def _awaited(self) -> Correction | PoseCorrection:
         while (correction := self._graph.poll()) is None:
             time.sleep(PAUSE_S)
         return correction

@@ -58,6 +58,10 @@ class MonoInitializer:
         self._waited.append((frame, observation))
         return None, reason, matches
 
+    def forget(self) -> None:
+        """The view that was held is of no use any more."""
+        self._first, self._waited = None, []
+
     def _begin(
         self, frame: Frame, observation: Observation, reason: str, matches: Matches | None = None
     ) -> tuple[None, str, Matches]:

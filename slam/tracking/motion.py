@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from slam.geometry import invert, transform
+from slam.geometry import invert, similar, transform
 from slam.types import Float64
 
 MAX_GAP_S = 0.5  # after a longer gap the last velocity says nothing
@@ -51,10 +51,16 @@ class MotionModel:
             self._T_before_last = invert(self._T_world_cam) @ T_world_cam
         self._T_world_cam, self._stamp_ns = T_world_cam, stamp_ns
 
-    def moved(self, T_world_cam: Float64) -> None:
-        """The map was corrected: the last frame lies here now; its velocity stays."""
+    def moved(self, T_world_cam: Float64, scale: float = 1.0) -> None:
+        """The map was corrected: the last frame lies here now; its velocity stays, lengths are multiplied."""
         if self._T_world_cam is not None:
             self._T_world_cam = T_world_cam
+            self._T_before_last = similar(np.eye(4), scale, self._T_before_last)
+
+    def forget(self) -> None:
+        """The next pose has nothing to do with those before it."""
+        self._T_world_cam = None
+        self.forget_velocity()
 
     def forget_velocity(self) -> None:
         """After a loss: stay where we were until two poses say more."""

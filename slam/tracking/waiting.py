@@ -16,13 +16,15 @@ class WaitingFrames:
     def __init__(self) -> None:
         self._frames: list[tuple[Frame, Observation]] = []
         self._T_world_cam = np.eye(4)  # of the one before
+        self.first_keyframe_id = -1  # of the map they waited for
         self._seen_ids: Int64 = np.zeros(0, np.int64)
 
     def __len__(self) -> int:
         return len(self._frames)
 
-    def begin(self, frames: list[tuple[Frame, Observation]], seen_ids: Int64) -> None:
+    def begin(self, frames: list[tuple[Frame, Observation]], seen_ids: Int64, first_keyframe_id: int) -> None:
         """The frames that follow the first keyframe; ``seen_ids``: landmarks of the one that ended the wait."""
+        self.first_keyframe_id = first_keyframe_id
         self._frames, self._T_world_cam, self._seen_ids = list(frames), np.eye(4), seen_ids
 
     def place_next(self, tracker: Tracker, world: Map) -> tuple[int, Float64] | None:

@@ -1,6 +1,7 @@
 """Loops pull a drifted path back, and false ones do not."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,9 +24,9 @@ def path():
 
 
 def drifted(true, with_scale, seed=0):
-    """The path as integrated from noisy steps; with scale, lengths shrink on the way as well. And the lengths' scale."""
+    """The path as integrated from noisy steps, and the scale of its lengths, which shrink on the way with scale."""
     rng, poses, scale = np.random.default_rng(seed), [true[0]], [1.0]
-    for before, after in zip(true, true[1:]):
+    for before, after in pairwise(true):
         T = invert(before) @ after @ exp_se3(rng.normal(0, 1, 6) * np.repeat(SIGMAS[:2], 3))
         T[:3, 3] *= scale[-1]
         poses.append(poses[-1] @ T)
@@ -103,7 +104,7 @@ def test_a_loop_tells_how_much_lengths_have_shrunk():
 @pytest.mark.parametrize("with_scale", [False, True])
 def test_false_loops_are_found_and_change_nothing(with_scale):
     loops, false = [(0, LAP), (4, LAP + 4), (LAP, 2 * LAP)], [(3, 20), (10, 77)]
-    alone, true = problem(loops, with_scale)
+    alone, _ = problem(loops, with_scale)
     posed, _ = problem(loops, with_scale, false)
     found = optimize_poses(posed)
     assert found.believed.tolist() == [True] * 3 + [False] * 2

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from synthetic_world import RIG, START, blank_frame, make_world, nothing_seen, walk
 
-from slam.config import MappingConfig, TrackingConfig
+from slam.config import MappingConfig, RelocalizationConfig, TrackingConfig
 from slam.geometry import exp_se3, invert, rotation_angle_rad
 from slam.mapping.map import Map
 from slam.mapping.mapper import Mapper
 from slam.matching.nearest import NearestMatcher
 from slam.stopwatch import Stopwatch
-from slam.tracking.relocalization import TRIES, Relocalizer
+from slam.tracking.relocalization import Relocalizer
 from slam.tracking.tracker import Tracker
 from slam.types import Mode
 
@@ -18,6 +18,7 @@ ROOM = make_world(1200)
 PATH = walk(40, length_m=4.0)
 OFF = exp_se3(np.array([0.02, -0.03, 0.01, 0.04, -0.03, 0.03]))
 MATCHER = NearestMatcher()
+AGAIN = RelocalizationConfig()
 
 
 @pytest.fixture
@@ -109,9 +110,28 @@ def test_a_frame_is_located_from_a_keyframe_without_a_guess(tracker):
     assert off_by(result.T_world_cam, PATH[6])[0] < 0.002
 
 
+def relocalizer_of(tracker, alike=()):
+    """One that is told which keyframes look like every frame."""
+    return Relocalizer(tracker, AGAIN, lambda observation, count: list(alike)[:count])
+
+
+def test_keyframes_that_look_alike_are_tried_in_the_first_frame(tracker):
+    world = mapped(PATH[::2])
+    tried = []
+
+    class Watched(Tracker):
+        def track_from_keyframes(self, observation, world, keyframes):
+            tried.extend(keyframe.keyframe_id for keyframe in keyframes)
+            return super().track_from_keyframes(observation, world, keyframes)
+
+    relocalizer = relocalizer_of(Watched(RIG, MATCHER, TrackingConfig(), 1.0), alike=[3, 1, 2])
+    relocalizer.relocalize(nothing_seen(), world)
+    assert tried[:4] == [world.last_keyframe.keyframe_id, 3, 1, 2] and len(tried) == AGAIN.tries == len(set(tried))
+
+
 def test_the_camera_is_found_again_from_an_old_keyframe(tracker):
-    world, relocalizer = mapped(PATH[::4]), Relocalizer(tracker)
-    assert len(world.keyframes) > TRIES
+    world, relocalizer = mapped(PATH[::4]), relocalizer_of(tracker)
+    assert len(world.keyframes) > AGAIN.tries
     observation, _ = ROOM.observe(PATH[1], seed=1, clutter=50)
     results = [relocalizer.relocalize(observation, world) for _ in range(4)]
     found = [r for r in results if r.T_world_cam is not None]
@@ -128,12 +148,12 @@ def test_every_keyframe_gets_its_turn():
             tried.extend(keyframe.keyframe_id for keyframe in keyframes)
             return super().track_from_keyframes(observation, world, keyframes)
 
-    relocalizer = Relocalizer(Blind(RIG, MATCHER, TrackingConfig(), 1.0))
+    relocalizer = relocalizer_of(Blind(RIG, MATCHER, TrackingConfig(), 1.0))
     for _ in range(len(world.keyframes)):
         result = relocalizer.relocalize(nothing_seen(), world)
         assert result.T_world_cam is None and result.reason == "too few matches (0)"
     assert set(tried) == set(world.keyframes)
-    assert len(tried) == TRIES * len(world.keyframes)
+    assert len(tried) == AGAIN.tries * len(world.keyframes)
 
 
 def test_a_few_points_that_agree_are_not_enough_without_a_guess(tracker):
@@ -142,12 +162,12 @@ def test_a_few_points_that_agree_are_not_enough_without_a_guess(tracker):
     world.remove_landmarks(few[few >= 0][25:])
     observation, _ = ROOM.observe(PATH[0], seed=1)
     assert next(tracker.track_from_keyframes(observation, world, [world.last_keyframe])).inliers >= 12
-    result = Relocalizer(tracker).relocalize(observation, world)
+    result = relocalizer_of(tracker).relocalize(observation, world)
     assert result.T_world_cam is None and result.reason == "not found again in any keyframe tried"
 
 
 def test_an_empty_map_has_no_keyframe_to_compare_with(tracker):
-    result = Relocalizer(tracker).relocalize(nothing_seen(), Map(64))
+    result = relocalizer_of(tracker).relocalize(nothing_seen(), Map(64))
     assert result.T_world_cam is None and result.reason == "no keyframe to compare with"
 
 

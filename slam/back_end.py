@@ -1,0 +1,196 @@
+"""What happens to the map once a frame is worth keeping: mapped, optimised, recognised, closed, joined.
+
+One problem is with the graph at a time, and keyframes are made only while it has none, so that each of its answers
+still fits the map. A loop found meanwhile waits for its turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from slam.camera import Rig
+from slam.config import SlamConfig
+from slam.geometry import invert
+from slam.graph import Graph
+from slam.graph.window import choose_window
+from slam.loops.fusion import fuse_around
+from slam.loops.path import pose_graph_problem
+from slam.loops.recognition import Recognition
+from slam.loops.verification import FoundLoop
+from slam.mapping.culling import redundant_keyframe
+from slam.mapping.map import Map
+from slam.mapping.mapper import Mapper
+from slam.stopwatch import Stopwatch
+from slam.tracking.placed import PlacedFrames
+from slam.tracking.tracker import TrackResult
+from slam.types import Correction, Float64, Frame, Keyframe, Mode, Observation, PoseCorrection
+
+
+@dataclass(slots=True)
+class LoopCounts:
+    """What became of the loops of a run."""
+
+    found: int = 0  # verified by matcher and pose
+    closed: int = 0  # believed by the pose graph
+    refused: int = 0  # not believed: false, or the graph failed
+    joined: int = 0  # sub-maps that became part of an older one
+    fused: int = 0  # landmarks that were mapped twice
+    closed_at: list[int] = field(default_factory=list)  # frame indices
+
+
+class BackEnd:
+    """Owns the way from a kept frame to a corrected map. Synchronous; a Graph may work in another process."""
+
+    def __init__(
+        self,
+        world: Map,
+        placed: PlacedFrames,
+        rig: Rig,
+        mode: Mode,
+        config: SlamConfig,
+        mapper: Mapper,
+        recognition: Recognition,
+        graph: Graph,
+    ) -> None:
+        self._map, self._placed, self._rig, self._mode, self._config = world, placed, rig, mode, config
+        self._mapper, self._recognition, self._graph = mapper, recognition, graph
+        self._covariances: dict[int, Float64] = {}  # keyframe_id -> (6, 6), of the last optimisation
+        self._waiting: FoundLoop | None = None  # until the graph is free
+        self._closing: FoundLoop | None = None  # with the graph
+        self.loops = LoopCounts()
+        self.failures: list[str] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the graph has a problem, or a loop is on its way to it: no keyframe may be made."""
+        return self._graph.is_busy or self._waiting is not None or self._closing is not None
+
+    def keep(
+        self, frame: Frame, observation: Observation, result: TrackResult, submap_id: int, watch: Stopwatch
+    ) -> Keyframe:
+        """Make a keyframe of a tracked frame, and see whether it shows a place of long ago."""
+        assert result.T_world_cam is not None
+        with watch("map"):
+            keyframe = self._mapper.insert(
+                self._map, frame, observation, result.T_world_cam, result.landmark_ids, submap_id
+            )
+            self._placed.became(keyframe)
+            self._cull(keyframe.keyframe_id)
+        self.optimize(watch)
+        with watch("loop"):
+            self.recognize(keyframe.keyframe_id)
+        return self._map.keyframes[keyframe.keyframe_id]
+
+    def optimize(self, watch: Stopwatch) -> None:
+        """Hand the neighbourhood of the newest keyframe to the graph."""
+        with watch("graph"):
+            problem = choose_window(self._map, self._rig, self._mode, self._config.graph, self._covariances)
+            self._graph.submit(problem)
+
+    def recognize(self, keyframe_id: int) -> None:
+        """Remember the place of a keyframe, and the loop that it closes if it does."""
+        found = self._recognition.look(self._map, self._map.keyframes[keyframe_id])
+        if found is not None:
+            self.loops.found += 1
+            self._waiting = found
+
+    def take_answer(self) -> float | None:
+        """Apply what the graph has answered. The factor of lengths around the camera, None if nothing moved."""
+        answer = self._graph.poll()
+        if isinstance(answer, PoseCorrection):
+            return self._close(answer)
+        if answer is not None and answer.failure:
+            self.failures.append(answer.failure)
+            return None
+        if answer is not None:
+            self._apply(answer)
+            return 1.0
+        return self._begin_loop() if self._waiting is not None and not self._graph.is_busy else None
+
+    # --- corrections of the window ---
+
+    def _apply(self, correction: Correction) -> None:
+        """Take a correction, and carry along what came after the problem was posed."""
+        newest = int(correction.keyframe_ids.max())
+        before = self._map.keyframes[newest]
+        self._map.apply(correction)
+        self._covariances.update(zip(correction.keyframe_ids.tolist(), correction.covariances))
+        later = [k.keyframe_id for k in self._map.submap(before.submap_id) if k.keyframe_id > newest]
+        if later:
+            rows = np.arange(self._map.num_landmarks)
+            T_new_old = self._map.keyframes[newest].T_world_cam @ invert(before.T_world_cam)
+            self._map.move(later, rows[self._map.born[: len(rows)] > newest], T_new_old)
+
+    def _cull(self, newest_id: int) -> None:
+        """Let keyframes go that say nothing new: one for each that comes at most, so that nobody waits."""
+        found = redundant_keyframe(self._map, newest_id, self._config.mapping)
+        if found is None:
+            return
+        gone, heir = (self._map.keyframes[k] for k in found)
+        self._placed.inherit(gone, heir)
+        self._map.remove_keyframe(gone.keyframe_id, heir.keyframe_id)
+        self._recognition.forget(gone.keyframe_id)
+        self._covariances.pop(gone.keyframe_id, None)
+
+    # --- loops ---
+
+    def _begin_loop(self) -> float | None:
+        """Join the sub-maps of the loop that waited, or hand the path between its ends to the graph."""
+        found, self._waiting = self._waiting, None
+        assert found is not None
+        older, newer = (self._map.keyframes[k] for k in (found.loop.keyframe_a, found.loop.keyframe_b))
+        if older.submap_id != newer.submap_id:
+            return self._join(found, older.submap_id, newer.submap_id)
+        loops = [loop for loop in self._map.loops if self._submap_of(loop.keyframe_a) == older.submap_id]
+        with_scale = not self._mode.is_metric
+        self._closing = found
+        self._graph.submit(
+            pose_graph_problem(self._map, older.submap_id, [*loops, found.loop], self._config.loops, with_scale)
+        )
+        return None
+
+    def _close(self, correction: PoseCorrection) -> float | None:
+        """Deform the sub-map as the pose graph says, if it believes the new loop, the last one it was given."""
+        found, self._closing = self._closing, None
+        assert found is not None
+        if correction.failure:
+            self.failures.append(correction.failure)
+        if correction.failure or not correction.believed[-1]:
+            self.loops.refused += 1
+            return None
+        self._map.deform(correction)
+        factors = dict(zip(correction.keyframe_ids.tolist(), correction.scale.tolist()))
+        self._placed.scale(factors)
+        self._map.loops.append(found.loop)
+        self.loops.closed += 1
+        self._fuse(found)
+        return factors[found.loop.keyframe_b]
+
+    def _join(self, found: FoundLoop, older_id: int, newer_id: int) -> float:
+        """Carry the sub-map of the camera into the world of the one it has met; the older name stays."""
+        a, b = (self._map.keyframes[k].T_world_cam for k in (found.loop.keyframe_a, found.loop.keyframe_b))
+        rows = np.flatnonzero(self._map.alive[: self._map.num_landmarks])
+        ids = [keyframe.keyframe_id for keyframe in self._map.submap(newer_id)]
+        scale = found.loop.scale_a_b
+        self._map.move(ids, rows[np.isin(self._map.observers.first(rows), ids)], found.T_older_newer(a, b), scale)
+        self._placed.scale(dict.fromkeys(ids, scale))
+        kept, given_up = min(older_id, newer_id), max(older_id, newer_id)
+        self._map.relabel([k.keyframe_id for k in self._map.submap(given_up)], kept)
+        self._map.loops.append(found.loop)
+        self.loops.joined += 1
+        self._fuse(found)
+        return scale
+
+    def _fuse(self, found: FoundLoop) -> None:
+        newer = found.loop.keyframe_b
+        self.loops.closed_at.append(self._map.keyframes[newer].frame_index)
+        alive = np.where(self._map.alive[found.landmark_ids], found.landmark_ids, -1)
+        alive[found.landmark_ids < 0] = -1
+        config = self._config
+        bound_px = 2.0 * config.mapping.max_reprojection_px
+        self.loops.fused += fuse_around(self._map, newer, alive, self._rig.left, config.tracking, bound_px)
+
+    def _submap_of(self, keyframe_id: int) -> int:
+        return self._map.keyframes[keyframe_id].submap_id

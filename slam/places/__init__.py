@@ -1,0 +1,1 @@
+"""Places: what a frame looks like as one vector, and which keyframes look alike."""
