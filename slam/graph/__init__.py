@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from slam.graph.window import WindowProblem
+from slam.graph.solve import solve
 from slam.types import Correction
 
 
 class Graph(Protocol):
-    """Takes one problem at a time; answers when it is done."""
+    """Takes one problem at a time, of any kind that ``slam.graph.solve`` knows; answers when it is done."""
 
     @property
     def is_busy(self) -> bool: ...
 
-    def submit(self, problem: WindowProblem) -> None: ...
+    @property
+    def restarts(self) -> int:
+        """How often what solves the problems had to be started again."""
+        ...
+
+    def submit(self, problem: Any) -> None: ...
 
     def poll(self) -> Correction | None:
         """The answer to the last problem, once; None while there is none."""
@@ -29,14 +34,13 @@ class InlineGraph:
     """Optimises at once, in this thread: a replay is a pure function of its input."""
 
     is_busy = False
+    restarts = 0
 
     def __init__(self) -> None:
         self._answer: Correction | None = None
 
-    def submit(self, problem: WindowProblem) -> None:
-        from slam.graph.bundle import optimize
-
-        self._answer = optimize(problem)
+    def submit(self, problem: Any) -> None:
+        self._answer = solve(problem)
 
     def poll(self) -> Correction | None:
         answer, self._answer = self._answer, None

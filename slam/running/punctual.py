@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from slam.graph import Graph
-from slam.graph.window import WindowProblem
 from slam.types import Correction
 
 PAUSE_S = 0.0005
@@ -26,7 +26,11 @@ class PunctualGraph:
     def is_busy(self) -> bool:
         return self._left > 0
 
-    def submit(self, problem: WindowProblem) -> None:
+    @property
+    def restarts(self) -> int:
+        return self._graph.restarts
+
+    def submit(self, problem: Any) -> None:
         self._left = self._polls
         self._graph.submit(problem)
 
