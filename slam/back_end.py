@@ -13,7 +13,8 @@ import numpy as np
 from slam.camera import Rig
 from slam.config import SlamConfig
 from slam.geometry import invert
-from slam.graph import Graph
+from slam.graph import Answer, Graph
+from slam.graph.health import GraphHealth
 from slam.graph.window import choose_window
 from slam.loops.fusion import fuse_around
 from slam.loops.path import pose_graph_problem
@@ -60,7 +61,7 @@ class BackEnd:
         self._waiting: FoundLoop | None = None  # until the graph is free
         self._closing: FoundLoop | None = None  # with the graph
         self.loops = LoopCounts()
-        self.failures: list[str] = []
+        self.health = GraphHealth()
 
     @property
     def is_busy(self) -> bool:
@@ -99,15 +100,16 @@ class BackEnd:
     def take_answer(self) -> float | None:
         """Apply what the graph has answered. The factor of lengths around the camera, None if nothing moved."""
         answer = self._graph.poll()
-        if isinstance(answer, PoseCorrection):
+        self.health.restarts = self._graph.restarts
+        if answer is None:
+            return self._begin_loop() if self._waiting is not None and not self._graph.is_busy else None
+        self.health.add(answer)
+        if self._closing is not None:
             return self._close(answer)
-        if answer is not None and answer.failure:
-            self.failures.append(answer.failure)
+        if answer.failure or isinstance(answer, PoseCorrection):
             return None
-        if answer is not None:
-            self._apply(answer)
-            return 1.0
-        return self._begin_loop() if self._waiting is not None and not self._graph.is_busy else None
+        self._apply(answer)
+        return 1.0
 
     # --- corrections of the window ---
 
@@ -151,13 +153,11 @@ class BackEnd:
         )
         return None
 
-    def _close(self, correction: PoseCorrection) -> float | None:
+    def _close(self, correction: Answer) -> float | None:
         """Deform the sub-map as the pose graph says, if it believes the new loop, the last one it was given."""
         found, self._closing = self._closing, None
         assert found is not None
-        if correction.failure:
-            self.failures.append(correction.failure)
-        if correction.failure or not correction.believed[-1]:
+        if correction.failure or not isinstance(correction, PoseCorrection) or not correction.believed[-1]:
             self.loops.refused += 1
             return None
         self._map.deform(correction)

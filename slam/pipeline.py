@@ -130,15 +130,16 @@ class Slam:
         self._take_correction()
 
     @property
-    def graph_failures(self) -> list[str]:
-        """Why optimisations changed nothing."""
-        return self.back_end.failures
-
-    @property
     def main_submap(self) -> int:
         """The sub-map that holds the most frames: the one whose trajectory is asked for."""
         frames = self._placed.frames_of(self.map.keyframes)
         return min(frames, key=lambda submap_id: (-frames[submap_id], submap_id)) if frames else 0
+
+    def submap_notes(self) -> list[str]:
+        """What a reader of the trajectory should know: which frames are in worlds of their own."""
+        frames = self._placed.frames_of(self.map.keyframes)
+        apart = sum(count for submap_id, count in frames.items() if submap_id != self.main_submap)
+        return [f"{apart} frames lie in sub-maps that never met the main one"] if apart else []
 
     def trajectory(self) -> Trajectory:
         """Every frame tracked in the main sub-map, as the map knows it now."""

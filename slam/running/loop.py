@@ -89,7 +89,8 @@ class Loop:
             "realtime": options.realtime,
             "frames": self._done if ending else len(self._source),
             "skips": [{"index": s.index, "stamp_ns": s.stamp_ns, "reason": s.reason} for s in self._source.skipped],
-            "graph_failures": self._slam.graph_failures,
+            "graph": self._slam.back_end.health.figures(),
+            "loops": asdict(self._slam.back_end.loops),
             "command": command,
             "notes": self._notes(ending),
         }
@@ -157,6 +158,4 @@ class Loop:
         if self._source.skipped:
             first = self._source.skipped[0]
             notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")
-        if self._slam.graph_failures:
-            notes.append(f"{len(self._slam.graph_failures)} optimisations failed: {self._slam.graph_failures[0]}")
-        return notes
+        return notes + self._slam.back_end.health.notes() + self._slam.submap_notes()

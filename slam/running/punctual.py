@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from slam.graph import Answer, Graph, Problem
+from slam.graph import Answer, Graph
 
 PAUSE_S = 0.0005
 
@@ -24,7 +25,11 @@ class PunctualGraph:
     def is_busy(self) -> bool:
         return self._left > 0
 
-    def submit(self, problem: Problem) -> None:
+    @property
+    def restarts(self) -> int:
+        return self._graph.restarts
+
+    def submit(self, problem: Any) -> None:
         self._left = self._polls
         self._graph.submit(problem)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
-from slam.graph import Answer, Graph, Problem, no_correction
+from slam.graph import Answer, Graph, no_correction
 
 PAUSE_S = 0.0005
 
@@ -21,7 +22,11 @@ class LoggedGraph:
     def is_busy(self) -> bool:
         return self._graph.is_busy
 
-    def submit(self, problem: Problem) -> None:
+    @property
+    def restarts(self) -> int:
+        return self._graph.restarts
+
+    def submit(self, problem: Any) -> None:
         self._graph.submit(problem)
 
     def poll(self) -> Answer | None:
@@ -50,11 +55,15 @@ class ScriptedGraph:
     def is_busy(self) -> bool:
         return self._has_problem
 
+    @property
+    def restarts(self) -> int:
+        return self._graph.restarts
+
     def follow(self, polls: Sequence[str | None]) -> None:
         """What the next polls give, in the words of ``LoggedGraph.polls``."""
         self._script = list(polls)
 
-    def submit(self, problem: Problem) -> None:
+    def submit(self, problem: Any) -> None:
         self._has_problem = True
         self._graph.submit(problem)
 
