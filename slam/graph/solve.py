@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from slam.graph.full_problem import FullProblem
 from slam.types import Correction
 
 SOLVERS = {  # class of the problem -> function of the problem alone; imported when the first one comes
     "WindowProblem": "slam.graph.bundle:optimize",
+    "FullProblem": "slam.graph.full_bundle:optimize_full",
 }
 
 
@@ -20,4 +22,4 @@ def solve(problem: Any) -> Correction:
 
 def allowed_s(problem: Any) -> float:
     """Seconds of wall time that a problem says it may take, 0 where it says nothing."""
-    return getattr(problem, "max_s", 0.0)
+    return problem.max_s if isinstance(problem, FullProblem) else 0.0
