@@ -24,9 +24,13 @@ class Solution:
 
 
 def solution_of(problem: WindowProblem, values: gtsam.Values) -> Solution:
-    T_world_cam = [values.atPose3(X(i)).matrix() for i in range(len(problem.keyframe_ids))]
-    points_world = [values.atPoint3(L(j)) for j in range(len(problem.landmark_ids))]
-    return Solution(np.stack(T_world_cam), np.stack(points_world))
+    """Arrays in C order, as they come out of another process: what is computed from them is the same to the bit."""
+    T_world_cam, points_world = np.empty((len(problem.keyframe_ids), 4, 4)), np.empty((len(problem.landmark_ids), 3))
+    for i in range(len(T_world_cam)):
+        T_world_cam[i] = values.atPose3(X(i)).matrix()
+    for j in range(len(points_world)):
+        points_world[j] = values.atPoint3(L(j))
+    return Solution(T_world_cam, points_world)
 
 
 def information_of_poses(problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values) -> Float64:

@@ -13,6 +13,7 @@ from slam.geometry import rotation_angle_rad
 from slam.graph.answer import Solution
 from slam.graph.clean import cleaned, median_depth
 from slam.graph.descent import Descent
+from slam.graph.reprojection import errors_px, points_in_cameras
 from slam.graph.subset import held, kept
 from slam.graph.window import WindowProblem
 from slam.types import Bool
@@ -21,6 +22,7 @@ from slam.types import Bool
 # to what it sees, or to turn by half a field of view, sees something else, or the system did not hold it.
 MOST_MOVED = 0.5  # of the median depth
 MOST_TURNED_RAD = 0.5
+MOST_OUTLIERS = 0.5  # of the observations: the map would lose them, on the word of the others (recordings: 0.007)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,12 +46,15 @@ def blame_of_error(problem: WindowProblem, error: Exception) -> Blame:
     named = re.search(r"near variable\s+(\d+)", text)
     if named is None:
         return Blame(f"the optimiser failed: {text}", "", keyframes, landmarks)
-    symbol = gtsam.Symbol(int(named[1]))
-    if chr(symbol.chr()) == "x":
-        keyframes[symbol.index() : symbol.index() + 1] = True
-        return Blame(f"indeterminate system: {text}", "indeterminate keyframes", keyframes, landmarks)
-    landmarks[symbol.index() : symbol.index() + 1] = True
-    return Blame(f"indeterminate system: {text}", "indeterminate landmarks", keyframes, landmarks)
+    symbol, why = gtsam.Symbol(int(named[1])), f"indeterminate system: {text}"
+    rows = slice(symbol.index(), symbol.index() + 1)
+    letter = chr(symbol.chr())
+    if letter == "x":
+        keyframes[rows] = True
+        return Blame(why, "indeterminate keyframes", keyframes, landmarks)
+    if letter == "l":
+        landmarks[rows] = True
+    return Blame(why, "indeterminate landmarks", keyframes, landmarks)
 
 
 def blame_of_result(problem: WindowProblem, solution: Solution, descent: Descent) -> Blame | None:
@@ -66,6 +71,9 @@ def blame_of_result(problem: WindowProblem, solution: Solution, descent: Descent
     if moved.any():
         why = f"moved too far: keyframes {problem.keyframe_ids[moved].tolist()}"
         return Blame(why, "keyframes that moved too far", moved, landmarks)
+    share = _disagreeing(problem, solution)
+    if share > MOST_OUTLIERS:
+        return Blame(f"most observations disagree with the result: {share:.0%}", "", keyframes, landmarks)
     return None
 
 
@@ -83,6 +91,12 @@ def _moved_too_far(problem: WindowProblem, solution: Solution) -> Bool:
     R_after_before = np.einsum("kji,kjl->kil", solution.T_world_cam[:, :3, :3], problem.T_world_cam[:, :3, :3])
     turned_rad = np.array([rotation_angle_rad(R) for R in R_after_before])
     return (moved > MOST_MOVED * median_depth(problem)) | (turned_rad > MOST_TURNED_RAD)
+
+
+def _disagreeing(problem: WindowProblem, solution: Solution) -> float:
+    """The share of the observations that would be outliers."""
+    error_px = errors_px(problem, points_in_cameras(problem, solution.T_world_cam, solution.points_world))
+    return float(np.mean(error_px > problem.config.outlier_px))
 
 
 def _nobody(problem: WindowProblem) -> tuple[Bool, Bool]:

@@ -76,7 +76,7 @@ def _answer(problem: WindowProblem, method: Method) -> Correction:
         if len(usable.xy) < MIN_OBSERVATIONS:
             why = f"too few observations: {len(usable.xy)}{why and f', after: {why}'}"
             break
-        outcome = _attempt(usable, method, end_s - method.clock())
+        outcome = _attempt(usable, method, end_s)
         if isinstance(outcome, Outcome):
             return _correction(problem, usable, outcome, counts)
         why = outcome.why
@@ -87,10 +87,10 @@ def _answer(problem: WindowProblem, method: Method) -> Correction:
     return replace(no_correction(why), set_aside=dict(counts))
 
 
-def _attempt(problem: WindowProblem, method: Method, limit_s: float) -> Outcome | Blame:
+def _attempt(problem: WindowProblem, method: Method, end_s: float) -> Outcome | Blame:
     try:
         graph, parameters = factor_graph(problem), _parameters(problem, method)
-        descent = descend(graph, start_values(problem), parameters, method.most_steps, limit_s, method.clock)
+        descent = descend(graph, start_values(problem), parameters, method.most_steps, end_s, method.clock)
         information = information_of_poses(problem, graph, descent.values) if method.with_covariances else None
     except (RuntimeError, ValueError) as error:  # all that GTSAM throws
         return blame_of_error(problem, error)

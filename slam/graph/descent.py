@@ -34,13 +34,13 @@ def descend(
     values: gtsam.Values,
     parameters: gtsam.LevenbergMarquardtParams,
     most_steps: int,
-    limit_s: float,
+    end_s: float,
     clock: Callable[[], float],
 ) -> Descent:
-    """Steps until the cost stays, ``most_steps``, or the limit: none begins that would end too late if it took as
-    long as the last one. GTSAM's own rules of convergence, in its order, so that the answer is that of ``optimize``.
+    """Steps until the cost stays, ``most_steps``, or ``end_s`` by the clock: after the first one, none begins that
+    would end later if it took as long as the last. GTSAM's own rules of convergence, in its order, so that the
+    answer is that of its ``optimize``.
     """
-    start = clock()
     optimizer = gtsam.LevenbergMarquardtOptimizer(graph, values, parameters)
     cost_before = cost = optimizer.error()
     steps, out_of_time = 0, False
@@ -51,7 +51,7 @@ def descend(
         if _has_converged(parameters, last, cost):
             break
         now = clock()
-        out_of_time = steps < most_steps and now + (now - began) > start + limit_s
+        out_of_time = steps < most_steps and now + (now - began) > end_s
     return Descent(optimizer.values(), cost_before, cost, steps, out_of_time)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from slam.graph.full_problem import FullProblem
 from slam.types import Correction, PoseCorrection
 
 SOLVERS = {  # class of the problem -> function of the problem alone; imported when the first one comes
     "WindowProblem": "slam.graph.bundle:optimize",
     "PoseGraphProblem": "slam.graph.pose_graph:optimize_poses",
+    "FullProblem": "slam.graph.full_bundle:optimize_full",
 }
 
 
@@ -21,4 +23,4 @@ def solve(problem: Any) -> Correction | PoseCorrection:
 
 def allowed_s(problem: Any) -> float:
     """Seconds of wall time that a problem says it may take, 0 where it says nothing."""
-    return getattr(problem, "max_s", 0.0)
+    return problem.max_s if isinstance(problem, FullProblem) else 0.0
