@@ -94,3 +94,29 @@ def train_features_command(
     typer.echo(f"weights {report.weights}\nlog     {report.log}")
     figures = ", ".join(f"{name} {value:.3f}" for name, value in report.figures.items())
     typer.echo(f"{report.steps} steps, {report.pairs} pairs, {report.minutes:.0f} minutes; held-out pairs: {figures}")
+
+
+@app.command("places")
+def train_places_command(
+    images: Annotated[Path, typer.Argument(help="Folder or tar of photographs.")],
+    out: Annotated[Path, typer.Option(help="Folder for the cache and the vocabulary.")] = Path("training/places"),
+    recording: Annotated[list[Path] | None, typer.Option(help="RGB-D recording in TUM layout, any number.")] = None,
+    features: Annotated[str, typer.Option(help="Whose descriptors it is for.")] = "earlybird",
+    feature_weights: Annotated[str, typer.Option(help="File of the extractor's weights; its own by default.")] = "",
+    keypoints: Annotated[int, typer.Option(help="Extracted per view.")] = 512,
+    scenes: Annotated[int, typer.Option(help="Synthetic ones, of four views each.")] = 2400,
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+) -> None:
+    """Make a vocabulary for place recognition: what turns a frame's descriptors into one vector."""
+    from slam.learning.places import PlaceTrainOptions, train_places
+    from slam.running.threads import one_thread_per_worker
+    from slam.terminal import counting
+
+    one_thread_per_worker(seed)
+    options = PlaceTrainOptions(
+        images, out, tuple(recording or ()), features, feature_weights, keypoints, scenes, seed
+    )  # fmt: skip
+    with counting("views") as progress:
+        report = train_places(options, progress)
+    typer.echo(f"vocabulary {report.vocabulary}\n{report.views} views, {report.pairs} pairs of one place")
+    typer.echo(f"{report.minutes:.1f} minutes; held-out scenes: recall at 1 {report.recall:.3f}")
