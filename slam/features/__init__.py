@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 from pathlib import Path
 from typing import Protocol
@@ -58,6 +59,13 @@ def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> E
     if config.name in OWN:
         return make(count, _weights_file(config), config.runtime)
     return make(count, _weights_file(config))
+
+
+def weights_sha256(config: FeatureConfig) -> str:
+    """Hexadecimal digest of the file of weights that make_extractor would load; "" for an extractor without weights."""
+    if config.name in CLASSICAL:
+        return ""
+    return hashlib.sha256(_weights_file(config).read_bytes()).hexdigest()
 
 
 def _weights_file(config: FeatureConfig) -> Path:
