@@ -30,7 +30,7 @@ def load_map(path: Path) -> LoadedMap:
         try:
             return _sound(file)
         except _Damage as damage:
-            raise _error(path, damage, salvaged(file)) from damage
+            raise _error(path, damage, _best(file, path)) from damage
 
 
 def recovered_map(path: Path) -> Salvaged | None:
@@ -43,10 +43,16 @@ def recovered_map(path: Path) -> Salvaged | None:
             _sound(file)
             return None
         except _Damage as damage:
-            found = salvaged(file)
+            found = _best(file, path)
             if found.loaded is None:
                 raise _error(path, damage, found) from damage
             return found
+
+
+def _best(file: Path, path: Path) -> Salvaged:
+    """The most that is left: with what a killed run had written beside the file, or without."""
+    tries = [salvaged(file), *([salvaged(path)] if path != file else [])]
+    return max(tries, key=lambda found: -1 if found.loaded is None else len(found.loaded.world.keyframes))
 
 
 def _sound(file: Path) -> LoadedMap:
@@ -84,6 +90,8 @@ def _checked_rows(connection: sqlite3.Connection) -> tuple[list[Row], int]:
         if row is None or (row.kind, row.row_id) != (kind, row_id):
             _fail(f"row {row_id} of {kind.table} is not what was written")
         rows.append(row)
+        if row.map_id != rows[0].map_id:
+            _fail("rows of two maps; is the journal beside it its own?")
         total += digest_of(blob) if kind is not Kind.STATE else 0
     if len({(row.kind, row.row_id) for row in rows}) != len(rows):
         _fail("a row is there twice")
