@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from slam.config import FeatureConfig
-from slam.errors import ConfigError
+from slam.errors import ConfigError, WeightsError
 from slam.types import Features, Uint8
 
 
@@ -62,10 +62,17 @@ def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> E
 
 
 def weights_sha256(config: FeatureConfig) -> str:
-    """Hexadecimal digest of the file of weights that make_extractor would load; "" for an extractor without weights."""
+    """Hexadecimal digest of the file of weights that make_extractor would load; "" for an extractor without weights.
+
+    Raises WeightsError when there is no such file.
+    """
     if config.name in CLASSICAL:
         return ""
-    return hashlib.sha256(_weights_file(config).read_bytes()).hexdigest()
+    path = _weights_file(config)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"weights {path}: cannot be read ({error.strerror}); check the path") from error
 
 
 def _weights_file(config: FeatureConfig) -> Path:

@@ -99,7 +99,7 @@ def check_fits(path: Path, found: MapAbout, wanted: MapAbout) -> None:
             f"map {path}: was made with the features {found.features}, not {wanted.features}; "
             f"add --features {found.features}, or choose another file"
         )
-    if (found.weights_sha256, found.descriptor_dim) != (wanted.weights_sha256, wanted.descriptor_dim):
+    if found.weights_sha256 != wanted.weights_sha256:
         raise MapError(
             f"map {path}: was made with other weights of {found.features}, whose descriptors say nothing to these; "
             "set features.weights to those it was made with, or choose another file"

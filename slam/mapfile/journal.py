@@ -58,20 +58,22 @@ class MapJournal:
             raise _unwritable(self.path, error) from error
 
 
-def write_map(path: Path, about: MapAbout, world: Map, placed: PlacedFrames, runs: int = 0) -> None:
-    """Write a whole map to a new file, which appears complete or not at all. Raises MapError."""
+def write_map(path: Path, about: MapAbout, world: Map, placed: PlacedFrames, runs: int = 0) -> MapState:
+    """Write a whole map to a new file, which appears complete or not at all; its state. Raises MapError."""
     if path.exists():
         raise MapError(f"map {path}: exists already; choose another name, or remove it")
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.unlink(missing_ok=True)
         with closing(made(temporary)) as connection:
-            _Writer(connection, about, empty_state(runs)).write(everything(world, placed))
+            writer = _Writer(connection, about, empty_state(runs))
+            writer.write(everything(world, placed))
         _sync(temporary)
         for end in BESIDE:  # of a file of this name that is gone
             Path(f"{path}{end}").unlink(missing_ok=True)
         temporary.rename(path)
         _sync(path.parent)
+        return writer.state
     except (sqlite3.Error, OSError) as error:
         raise _unwritable(path, error) from error
     finally:
@@ -86,31 +88,31 @@ class _Writer:
     """Puts steps into an open database."""
 
     def __init__(self, connection: sqlite3.Connection, about: MapAbout, state: MapState) -> None:
-        self.connection, self._state = connection, state
+        self.connection, self.state = connection, state
         self._about, self._map_id = encoded(about), about.map_bytes
         self._sum = int(state.digest, 16)
 
     def write(self, changes: MapChanges) -> None:
-        before = self._state, self._sum
+        before = self.state, self._sum
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             self._write(changes)
             self.connection.execute("COMMIT")
         except BaseException:
-            self._state, self._sum = before
+            self.state, self._sum = before
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
 
     def _write(self, changes: MapChanges) -> None:
-        self._state = replace(self._state, age=self._state.age + 1)
+        self.state = replace(self.state, age=self.state.age + 1)
         for kind, row_id, content in _contents(changes, self._about):
             self._put(kind, row_id, content)
         if changes.loops is not None:
             self._drop_loops_from(len(changes.loops))
         (keyframes,) = self.connection.execute("SELECT count(*) FROM keyframes").fetchone()
-        self._state = replace(
-            self._state,
+        self.state = replace(
+            self.state,
             digest=f"{self._sum:x}",
             keyframes=keyframes,
             landmarks=changes.landmarks,
@@ -119,7 +121,7 @@ class _Writer:
             changed_ns=time.time_ns(),
             program=slam.__version__,
         )
-        self._store(Kind.STATE, 0, encoded(self._state), self._state.age > 1)
+        self._store(Kind.STATE, 0, encoded(self.state), self.state.age > 1)
 
     def _put(self, kind: Kind, row_id: int, content: bytes | None) -> None:
         """Bring one row up to date."""
@@ -139,7 +141,7 @@ class _Writer:
 
     def _store(self, kind: Kind, row_id: int, content: bytes, is_there: bool) -> bytes:
         """Write a row; one of the same length as before takes the same pages (REPLACE would take others)."""
-        blob = sealed(Row(kind, self._map_id, row_id, self._state.age, content))
+        blob = sealed(Row(kind, self._map_id, row_id, self.state.age, content))
         if is_there:
             self.connection.execute(f"UPDATE {kind.table} SET row = ? WHERE id = ?", (blob, row_id))
         else:
@@ -192,4 +194,4 @@ def _unwritable(path: Path, error: sqlite3.Error | OSError) -> MapError:
     if isinstance(error, sqlite3.Error) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
         return MapError(f"map {path}: another run is writing it; wait for its end, or choose another file")
     what = error.strerror if isinstance(error, OSError) else str(error)
-    return MapError(f"map {path}: cannot be written ({what}); free some space, or choose another place")
+    return MapError(f"map {path}: cannot be written ({what}); check its folder and the space there")

@@ -6,10 +6,18 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from slam.errors import MapError
+from slam.config import SlamConfig
+from slam.errors import ConfigError, MapError
 from slam.evaluation.statistics import percentiles
+from slam.features import weights_sha256
+from slam.mapfile.about import MapAbout, check_fits
 from slam.mapfile.changes import MapChanges, MapWatch
-from slam.mapfile.journal import MapJournal
+from slam.mapfile.contents import LoadedMap
+from slam.mapfile.journal import MapJournal, write_map
+from slam.mapfile.reader import load_map
+from slam.pipeline import Slam
+from slam.running.options import RunOptions
+from slam.sources import Source
 
 
 class MapWriter:
@@ -78,6 +86,41 @@ class MapWriter:
         start = time.perf_counter()
         self._journal.write(changes)
         self._written_ms.append((time.perf_counter() - start) * 1e3)
+
+
+def about_run(config: SlamConfig, source: Source, descriptor_dim: int) -> MapAbout:
+    """What a map of this run is of."""
+    digest = weights_sha256(config.features)
+    return MapAbout.of_run(config.features.name, digest, descriptor_dim, source.mode, source.rig)
+
+
+def restored_map(options: RunOptions, config: SlamConfig, source: Source) -> LoadedMap | None:
+    """The map that the run goes on with, None for a new one. Raises ConfigError or MapError."""
+    if options.map is None:
+        if options.localize_only:
+            raise ConfigError("--localize-only: needs a map to find the way in; add --map FILE")
+        return None
+    if not (options.map.exists() or options.localize_only):
+        return None
+    loaded = load_map(options.map)
+    if options.localize_only and not loaded.world.keyframes:
+        raise MapError(f"map {options.map}: is empty, there is no place to find; run once without --localize-only")
+    check_fits(options.map, loaded.about, about_run(config, source, loaded.about.descriptor_dim))
+    return loaded
+
+
+def map_writer(
+    options: RunOptions, config: SlamConfig, source: Source, restored: LoadedMap | None, slam: Slam
+) -> MapWriter | NoMapWriter:
+    """What writes the map of a run, to a new file or to the one it was restored from. Raises MapError."""
+    if options.map is None or options.localize_only:
+        return NoMapWriter()
+    if restored is not None:
+        journal = MapJournal(options.map, restored.about, restored.state)
+        return MapWriter(journal, MapWatch(slam.map, slam.placed, is_known=True))
+    about = about_run(config, source, slam.map.descriptors.shape[1])
+    state = write_map(options.map, about, slam.map, slam.placed)
+    return MapWriter(MapJournal(options.map, about, state), MapWatch(slam.map, slam.placed))
 
 
 class NoMapWriter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,19 +93,8 @@ class PlacedFrames:
 
     def trajectory(self, keyframes: Mapping[int, Keyframe], submap_id: int = 0) -> Trajectory:
         """Every frame of this run in a sub-map, as the map knows it now."""
-        groups = {k: n for k, n in self._of_this_run().items() if keyframes[k].submap_id == submap_id}
-        places = [[self.frames[number] for number in numbers] for numbers in groups.values()]
-        if not places:
-            return Trajectory(np.zeros(0, np.int64), np.zeros((0, 4, 4)))
-        stamps_ns = np.array([place.stamp_ns for group in places for place in group], np.int64)
-        poses = np.concatenate(
-            [
-                keyframes[keyframe_id].T_world_cam @ np.stack([place.T_keyframe_cam for place in group])
-                for keyframe_id, group in zip(groups, places)
-            ]
-        )
-        order = np.argsort(stamps_ns, kind="stable")
-        return Trajectory(stamps_ns[order], poses[order])
+        numbers = [number for numbers in self._of_this_run().values() for number in numbers]
+        return trajectory_of([self.frames[number] for number in numbers], keyframes, submap_id)
 
     def _of_this_run(self) -> dict[int, list[int]]:
         """keyframe_id -> numbers of this run's frames that hang on it, where there are any."""
@@ -118,3 +107,13 @@ class PlacedFrames:
         self.frames[number] = place
         self.changed.add(number)
         self._on.setdefault(place.keyframe_id, []).append(number)
+
+
+def trajectory_of(places: Iterable[Place], keyframes: Mapping[int, Keyframe], submap_id: int) -> Trajectory:
+    """The frames among these that lie in a sub-map, of which no two may have the same stamp."""
+    inside = [place for place in places if keyframes[place.keyframe_id].submap_id == submap_id]
+    T_world_keyframes = np.array([keyframes[place.keyframe_id].T_world_cam for place in inside]).reshape(-1, 4, 4)
+    T_keyframe_cams = np.array([place.T_keyframe_cam for place in inside]).reshape(-1, 4, 4)
+    stamps_ns = np.array([place.stamp_ns for place in inside], np.int64)
+    order = np.argsort(stamps_ns, kind="stable")
+    return Trajectory(stamps_ns[order], (T_world_keyframes @ T_keyframe_cams)[order])
