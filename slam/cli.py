@@ -11,6 +11,7 @@ import typer
 
 import slam
 from slam.commands import bench, calibrate, train
+from slam.commands import map as map_files
 from slam.errors import SlamError
 from slam.running.memory import keep_freed_memory
 
@@ -80,6 +81,10 @@ def run(
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="auto, torch[-compiled], onnx or openvino (extractor).")] = None,
     record: Annotated[Path | None, typer.Option(help="Folder to record into, for `slam replay`.")] = None,
+    map_: Annotated[Path | None, typer.Option("--map", help="Map file to go on with; made when it is missing.")] = None,
+    localize_only: Annotated[
+        bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
+    ] = False,
 ) -> None:
     """Find the camera's way through a recording and map what it sees.
 
@@ -90,7 +95,8 @@ def run(
 
     options = RunOptions(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
-        config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record,
+        config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
+        localize_only=localize_only,
     )  # fmt: skip
     _run(options)
 
@@ -178,6 +184,7 @@ def render(
 
 download = typer.Typer(help="Download weights.", no_args_is_help=True)
 app.add_typer(bench.app, name="bench")
+app.add_typer(map_files.app, name="map")
 app.add_typer(train.app, name="train")
 app.command("calibrate-exit")(calibrate.calibrate_exit_command)
 app.add_typer(download, name="download")

@@ -25,5 +25,9 @@ class TrajectoryError(SlamError):
     """A trajectory file is wrong, or two trajectories have nothing in common."""
 
 
+class MapError(SlamError):
+    """A map file is missing, damaged, or of another camera, and what can be done about it."""
+
+
 class MissingExtraError(SlamError):
     """An optional package is not installed."""

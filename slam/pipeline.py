@@ -13,6 +13,7 @@ from slam.config import SlamConfig
 from slam.features import make_extractor
 from slam.graph import Graph, InlineGraph
 from slam.loops.recognition import Recognition
+from slam.mapfile.contents import LoadedMap
 from slam.mapping.map import Map
 from slam.mapping.mapper import Mapper, feature_colors
 from slam.mapping.snapshot import map_snapshot
@@ -44,13 +45,24 @@ class Slam:
     """Visual SLAM on a stream of frames. Synchronous; give it a Graph of another process to optimise beside it.
 
     ``fps``: the rate to hold by leaving the matcher earlier, 0 for none; only with it do answers depend on time.
+    ``restored``: a map to go on with; the camera is lost in it at first. ``grows``: whether keyframes are made.
     """
 
-    def __init__(self, rig: Rig, mode: Mode, config: SlamConfig, graph: Graph | None = None, fps: float = 0.0) -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        mode: Mode,
+        config: SlamConfig,
+        graph: Graph | None = None,
+        fps: float = 0.0,
+        restored: LoadedMap | None = None,
+        grows: bool = True,
+    ) -> None:
         self.mode, self.config = mode, config
         self.observer = Observer(rig, mode, config.features)
         self.matcher = make_matcher(config.matcher, config.features.name)
-        self.map = Map(make_extractor(config.features).descriptor_dim)
+        self.map = Map(make_extractor(config.features).descriptor_dim) if restored is None else restored.world
+        self._grows = grows
         self.deadline = Deadline(fps)
         self.video = video_matcher(self.matcher, config, mode, lambda: self.deadline.left_ms)
         self._motion = MotionModel()
@@ -58,8 +70,10 @@ class Slam:
         self._initializer = MonoInitializer(rig.left, self.matcher, config.init)
         self._keyframes = KeyframeChoice(config.keyframes)
         self._mapper = Mapper(rig, mode, self.matcher, config.mapping, config.tracking)
-        self._placed, self._waiting = PlacedFrames(), WaitingFrames()
+        self._placed, self._waiting = PlacedFrames() if restored is None else restored.placed(), WaitingFrames()
         recognition = Recognition(self.map, self._tracker, config, mode)
+        for keyframe in self.map.keyframes.values():
+            recognition.remember(keyframe)
         self._relocalizer = Relocalizer(self._tracker, config.relocalization, recognition.places_like)
         self._graph = graph if graph is not None else InlineGraph()
         self.back_end = BackEnd(self.map, self._placed, rig, mode, config, self._mapper, recognition, self._graph)
@@ -128,6 +142,11 @@ class Slam:
             self._take_correction()
             time.sleep(0.002)
         self._take_correction()
+
+    @property
+    def placed(self) -> PlacedFrames:
+        """Where every tracked frame was."""
+        return self._placed
 
     @property
     def main_submap(self) -> int:
@@ -232,7 +251,7 @@ class Slam:
             self._initializer.forget()
             self._motion.forget_velocity()
         lost_s = (frame.stamp_ns - self._lost_since_ns) * 1e-9
-        if lost_s < self.config.relocalization.submap_after_s or self.back_end.is_busy:
+        if not self._grows or lost_s < self.config.relocalization.submap_after_s or self.back_end.is_busy:
             return self._track(frame, observation, result, -1, watch)
         track = self._bootstrap(frame, observation, watch)
         return track if track.is_tracked else replace(track, reason=f"{result.reason}; a new sub-map: {track.reason}")
@@ -246,7 +265,7 @@ class Slam:
     def _is_worth_keeping(
         self, frame: Frame, result: TrackResult, observation: Observation, reference: Keyframe
     ) -> bool:
-        if self.back_end.is_busy or self._lost_since_ns is not None:
+        if not self._grows or self.back_end.is_busy or self._lost_since_ns is not None:
             return False
         mappable = self._mapper.mappable(observation)
         last = self.map.last_keyframe

@@ -67,6 +67,11 @@ def rig_from_intrinsics(
 
 def write_rig(rig: Rig, path: Path) -> None:
     """Write a rig that load_rig reads back with the same numbers."""
+    path.write_text(rig_text(rig))
+
+
+def rig_text(rig: Rig) -> str:
+    """The rig as TOML."""
     values: dict[str, Any] = {"left": _camera_values(rig.left)}
     if rig.T_body_cam is not None:
         values["T_body_cam"] = rig.T_body_cam.tolist()
@@ -76,7 +81,7 @@ def write_rig(rig: Rig, path: Path) -> None:
     values["depth"] = {"factor": rig.depth_factor, "invalid": invalid, "baseline_m": rig.depth_baseline_m}
     if rig.imu is not None:
         values["imu"] = {key: getattr(rig.imu, key) for key in IMU_KEYS}
-    path.write_text(tomli_w.dumps(values))
+    return tomli_w.dumps(values)
 
 
 def rig_from_values(values: dict[str, Any], name: str, where: str) -> Rig:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 from pathlib import Path
 from typing import Protocol
 
 from slam.config import FeatureConfig
-from slam.errors import ConfigError
+from slam.errors import ConfigError, WeightsError
 from slam.types import Features, Uint8
 
 
@@ -58,6 +59,20 @@ def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> E
     if config.name in OWN:
         return make(count, _weights_file(config), config.runtime)
     return make(count, _weights_file(config))
+
+
+def weights_sha256(config: FeatureConfig) -> str:
+    """Hexadecimal digest of the file of weights that make_extractor would load; "" for an extractor without weights.
+
+    Raises WeightsError when there is no such file.
+    """
+    if config.name in CLASSICAL:
+        return ""
+    path = _weights_file(config)
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise WeightsError(f"weights {path}: cannot be read ({error.strerror}); check the path") from error
 
 
 def _weights_file(config: FeatureConfig) -> Path:

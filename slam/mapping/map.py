@@ -7,9 +7,12 @@ different sub-maps share no landmark, and their worlds have nothing to do with e
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slam.geometry import apply, invert, similar
 from slam.mapping.observers import Observers
@@ -53,6 +56,28 @@ class Map:
         self.found: Int64 = np.zeros(0, np.int64)  # frames that did
         self.directions: Float64 = np.zeros((0, 3))  # unit, world, from the landmark to its last observer
         self.distances_m: Float64 = np.zeros(0)  # to its last observer
+        self.changed: Bool = np.zeros(0, bool)  # rows that a map file does not have as they are
+
+    @staticmethod
+    def restored(
+        keyframes: Iterable[Keyframe],
+        columns: Mapping[str, NDArray[Any]],
+        loops: Iterable[Loop],
+        next_keyframe_id: int,
+    ) -> Map:
+        """A map as it was, from its keyframes in the order of their ids and LANDMARK_COLUMNS of as many rows each."""
+        world = Map(columns["descriptors"].shape[1])
+        world.num_landmarks = len(columns["alive"])
+        world._reserve(world.num_landmarks)
+        for name in LANDMARK_COLUMNS:
+            getattr(world, name)[: world.num_landmarks] = columns[name]
+        for keyframe in keyframes:
+            world.keyframes[keyframe.keyframe_id] = keyframe
+            seen = keyframe.landmark_ids
+            world.observers.add(seen[seen >= 0], keyframe.keyframe_id)
+        world.loops = list(loops)
+        world.next_keyframe_id = next_keyframe_id
+        return world
 
     @property
     def last_keyframe(self) -> Keyframe:
@@ -125,6 +150,7 @@ class Map:
         if len(landmark_ids) == 0:
             return
         self.alive[landmark_ids] = False
+        self.changed[landmark_ids] = True
         for keyframe_id in np.unique(self.observers.of(landmark_ids)).tolist():
             keyframe = self.keyframes[keyframe_id]
             seen = keyframe.landmark_ids
@@ -149,6 +175,7 @@ class Map:
             self.associate(keyframe_id, index, np.where(is_first & ~np.isin(new, seen), new, -1))
         np.add.at(self.predicted, kept_ids, self.predicted[gone_ids])
         np.add.at(self.found, kept_ids, self.found[gone_ids])
+        self.changed[kept_ids] = True
         self.remove_landmarks(gone_ids)
 
     def remove_keyframe(self, keyframe_id: int, heir_id: int) -> None:
@@ -173,6 +200,7 @@ class Map:
         for keyframe_id, T_world_cam in zip(correction.keyframe_ids.tolist(), correction.T_world_cam):
             self.keyframes[keyframe_id] = replace(self.keyframes[keyframe_id], T_world_cam=T_world_cam)
         self.points_world[correction.landmark_ids] = correction.points_world
+        self.changed[correction.landmark_ids] = True
         for keyframe_id in np.unique(correction.outlier_keyframe_ids).tolist():
             dropped = correction.outlier_landmark_ids[correction.outlier_keyframe_ids == keyframe_id]
             index = np.flatnonzero(np.isin(self.keyframes[keyframe_id].landmark_ids, dropped))
@@ -197,6 +225,7 @@ class Map:
         self.points_world[landmark_ids] = apply(T_new_old, points_world)
         self.directions[landmark_ids] = self.directions[landmark_ids] @ T_new_old[:3, :3].T
         self.distances_m[landmark_ids] *= scale
+        self.changed[landmark_ids] = True
 
     def deform(self, correction: PoseCorrection) -> None:
         """Keyframes go to their new poses; each landmark keeps its place before its first observer, scaled with it."""
@@ -206,6 +235,12 @@ class Map:
             scale, T_world_cam = float(correction.scale[i]), self.keyframes[keyframe_id].T_world_cam
             T_new_old = correction.T_world_cam[i] @ invert(similar(np.eye(4), scale, T_world_cam))
             self.move([keyframe_id], rows[first == keyframe_id], T_new_old, scale)
+
+    def count(self, predicted_ids: Int64, found_ids: Int64) -> None:
+        """A frame should have seen landmarks (M,), and did see some of them (K,); no id stands twice on a side."""
+        self.predicted[predicted_ids] += 1
+        self.found[found_ids] += 1
+        self.changed[predicted_ids] = True
 
     def relabel(self, keyframe_ids: list[int], submap_id: int) -> None:
         """Keyframes belong to another sub-map from now on; ``move`` brought them into its world."""
@@ -235,12 +270,13 @@ class Map:
         distances = np.maximum(np.linalg.norm(to_camera, axis=1), 1e-9)
         self.directions[landmark_ids] = to_camera / distances[:, None]
         self.distances_m[landmark_ids] = distances
+        self.changed[landmark_ids] = True
 
     def _reserve(self, rows: int) -> None:
         if rows <= len(self.alive):
             return
         extra = max(GROWTH, rows - len(self.alive))
-        for name in LANDMARK_COLUMNS:
+        for name in (*LANDMARK_COLUMNS, "changed"):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros((extra, *old.shape[1:]), old.dtype)]))
         self.observers.reserve(len(self.alive))

@@ -15,6 +15,7 @@ from slam.evaluation.summary import Summary
 from slam.pipeline import Slam
 from slam.running.feed import Fed, realtime_feed, replay_feed
 from slam.running.mailbox import Mailbox
+from slam.running.map_writer import MapWriter, NoMapWriter
 from slam.running.options import RunOptions
 from slam.running.run_memory import RunMemory
 from slam.running.stopping import Stopped, StopSignals
@@ -53,12 +54,13 @@ class Loop:
         timing: Timing,
         memory: RunMemory,
         observed: Mailbox[Fed],
+        map_file: MapWriter | NoMapWriter,
     ) -> None:
         self._source, self._slam, self._config = source, slam, config
         self._recorder, self._viewer, self._stop, self._on_progress = recorder, viewer, stop, on_progress
         self._done, self._start_s, self._shown_s = 0, time.perf_counter(), 0.0
         self._last: tuple[Fed, Track, float] | None = None
-        self._timing, self._memory, self._observed = timing, memory, observed
+        self._timing, self._memory, self._observed, self._map_file = timing, memory, observed, map_file
 
     def run(self, realtime: bool) -> BaseException | None:
         """Answer every frame; what ended the run early, or None."""
@@ -91,6 +93,7 @@ class Loop:
             "skips": [{"index": s.index, "stamp_ns": s.stamp_ns, "reason": s.reason} for s in self._source.skipped],
             "graph": self._slam.back_end.health.figures(),
             "loops": asdict(self._slam.back_end.loops),
+            "map": self._map_file.figures(),
             "command": command,
             "notes": self._notes(ending),
         }
@@ -111,6 +114,8 @@ class Loop:
         track = self._slam.answer(fed.frame, fed.observation)
         now = time.perf_counter()
         self._slam.keep_up()  # nobody waits for it: the pose is known
+        if track.keyframe_id >= 0:
+            self._map_file.record()
         track.ms["extract"] = fed.extract_ms
         latency_ms = None if fed.arrived_s is None else (now - fed.arrived_s) * 1e3
         self._recorder.add(track, (now - start) * 1e3 + fed.extract_ms, fed.dropped, latency_ms)
@@ -151,6 +156,7 @@ class Loop:
 
     def _notes(self, ending: BaseException | None) -> list[str]:
         notes = [self._viewer.note] if self._viewer.note else []
+        notes.extend(self._map_file.notes)
         if isinstance(ending, Stopped | KeyboardInterrupt):
             notes.append(f"stopped by {str(ending) or 'Ctrl-C'} after {self._done} frames")
         if isinstance(ending, SlamError):

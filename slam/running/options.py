@@ -54,6 +54,8 @@ class RunOptions:
     runtime: str | None = None
     record: Path | None = None  # folder to write what the run is given and what time decides
     decisions: Path | None = None  # folder of a recorded run whose decisions are taken again
+    map: Path | None = None  # file to go on with, or to make
+    localize_only: bool = False  # in the map of that file, which stays as it is
 
 
 def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:

@@ -19,6 +19,7 @@ from slam.running.feed import Fed
 from slam.running.graph_process import GraphProcess
 from slam.running.loop import Loop, OnProgress
 from slam.running.mailbox import Mailbox
+from slam.running.map_writer import map_writer, restored_map
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
 from slam.running.punctual import PunctualGraph
 from slam.running.run_memory import RunMemory
@@ -50,7 +51,9 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     source = opened_source(options)
     decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
     beside, graph = _graph(options, config.run.graph_frames)
-    slam = Slam(source.rig, source.mode, config, graph, _rate_to_hold(options, config, source))
+    restored = restored_map(options, config, source)
+    fps = _rate_to_hold(options, config, source)
+    slam = Slam(source.rig, source.mode, config, graph, fps, restored, not options.localize_only)
     warm_up(slam, source.rig)
     if beside is not None:
         beside.wait_until_ready()
@@ -68,10 +71,12 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
         header = {"command": command_line(), "rig": source.rig.name}
         recorder.write_config(config, header)
         memory = stack.enter_context(RunMemory(options.record, source, config, header))
-        loop = Loop(source, slam, config, recorder, viewer, stop, on_progress, timing, memory, observed)
+        map_file = map_writer(options, config, source, restored, slam)
+        loop = Loop(source, slam, config, recorder, viewer, stop, on_progress, timing, memory, observed, map_file)
         with settled_memory():
             ending = loop.run(options.realtime)
         slam.finish()
+        map_file.close()
         loop.show_last()
         viewer.close(options.screenshot or _default_screenshot(options, recorder))
         summary = loop.finish(options, ending, command_line())

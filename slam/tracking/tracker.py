@@ -176,5 +176,4 @@ def _only(landmark_ids: Int64, index: Int64) -> Int64:
 
 
 def _count(world: Map, view: LocalView, landmark_ids: Int64) -> None:
-    world.predicted[view.landmark_ids] += 1
-    world.found[view.landmark_ids[world.marked(landmark_ids)[view.landmark_ids]]] += 1
+    world.count(view.landmark_ids, view.landmark_ids[world.marked(landmark_ids)[view.landmark_ids]])

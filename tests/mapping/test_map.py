@@ -5,7 +5,7 @@ import pytest
 from synthetic_world import make_world, nothing_seen
 
 from slam.geometry import apply, exp_se3, invert
-from slam.mapping.map import GROWTH, Map, points_in_camera
+from slam.mapping.map import GROWTH, LANDMARK_COLUMNS, Map, points_in_camera
 from slam.types import Correction, ImuSamples, Loop
 
 DIM = 8
@@ -57,6 +57,10 @@ def assert_in_step(world):
         assert sorted(world.observers.of(ids(landmark_id)).tolist()) == sorted(seen_by)
 
 
+def columns_of(world):
+    return {name: getattr(world, name)[: world.num_landmarks].copy() for name in LANDMARK_COLUMNS}
+
+
 def correction(outliers=(), keyframe_ids=NONE, T_world_cam=None, landmark_ids=NONE, points_world=None):
     poses = np.zeros((0, 4, 4)) if T_world_cam is None else T_world_cam
     points = np.zeros((0, 3)) if points_world is None else points_world
@@ -70,7 +74,7 @@ def random_step(world, rng):
     alive = np.flatnonzero(world.alive)
     keyframe = world.keyframes[int(rng.choice(list(world.keyframes)))]
     some = rng.permutation(alive)[: rng.integers(1, 6)]
-    kind = rng.integers(6)
+    kind = rng.integers(9)
     if kind == 0:
         free = np.flatnonzero(keyframe.landmark_ids < 0)
         add_landmarks(world, keyframe.keyframe_id, rng.permutation(free)[:8])
@@ -85,6 +89,13 @@ def random_step(world, rng):
         world.remove_landmarks(some[:2])
     elif kind == 4:
         world.fuse(some[: len(some) // 2], some[len(some) // 2 : len(some) // 2 * 2])
+    elif kind == 6:
+        world.move([keyframe.keyframe_id], some, T_MOVE, scale=1.1)
+    elif kind == 7:
+        world.count(some, some[:2])
+    elif kind == 8:
+        outliers = [(keyframe.keyframe_id, landmark_id) for landmark_id in some[:1].tolist()]
+        world.apply(correction(outliers, landmark_ids=some, points_world=world.points_world[some] + 0.1))
     elif kind == 5 and len(world.keyframes) > 3:
         others = [k for k in world.keyframes if k != keyframe.keyframe_id]
         world.remove_keyframe(keyframe.keyframe_id, int(rng.choice(others)))
@@ -255,3 +266,28 @@ def test_moving_with_a_scale_keeps_what_every_camera_sees():
     np.testing.assert_allclose(after, 2.5 * before, atol=1e-12)
     seen_from = world.points_world[:5] + world.directions[:5] * world.distances_m[:5, None]
     np.testing.assert_allclose(seen_from, np.tile(world.keyframes[1].T_world_cam[:3, 3], (5, 1)), atol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_row_that_changes_is_marked(seed):
+    rng, world = np.random.default_rng(seed), small_map(keyframes=3, landmarks=12)
+    for _ in range(80):
+        before = columns_of(world)
+        world.changed[:] = False
+        random_step(world, rng)
+        for name, after in columns_of(world).items():
+            old = len(before[name])
+            differs = (after[:old] != before[name]).reshape(old, -1).any(1)
+            assert world.changed[: world.num_landmarks][np.r_[differs, np.ones(len(after) - old, bool)]].all()
+
+
+def test_a_restored_map_is_the_map_it_was_made_from():
+    rng, world = np.random.default_rng(0), small_map(keyframes=3, landmarks=12)
+    for _ in range(60):
+        random_step(world, rng)
+    again = Map.restored(world.keyframes.values(), columns_of(world), world.loops, world.next_keyframe_id)
+    for name, column in columns_of(again).items():
+        np.testing.assert_array_equal(column, getattr(world, name)[: world.num_landmarks])
+    assert again.keyframes == world.keyframes and not again.changed.any()
+    assert add_keyframe(again, ids(-1)).keyframe_id == world.next_keyframe_id
+    assert_in_step(again)
