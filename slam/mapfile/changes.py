@@ -42,12 +42,12 @@ class MapChanges:
 
 
 class MapWatch:
-    """Finds the changes of a map. ``is_known``: whether the file holds all of it already."""
+    """Finds the changes of a map. ``known``: what the file holds already; the map itself, or what it was made from."""
 
-    def __init__(self, world: Map, placed: PlacedFrames, is_known: bool = False) -> None:
+    def __init__(self, world: Map, placed: PlacedFrames, known: Map | None = None) -> None:
         self._map, self._placed = world, placed
-        self._keyframes: dict[int, Keyframe] = dict(world.keyframes) if is_known else {}
-        self._loops: tuple[Loop, ...] = tuple(world.loops) if is_known else ()
+        self._keyframes: dict[int, Keyframe] = {} if known is None else dict(known.keyframes)
+        self._loops: tuple[Loop, ...] = () if known is None else tuple(known.loops)
 
     def take(self) -> MapChanges:
         """Everything since the last time.
@@ -74,7 +74,7 @@ class MapWatch:
         return changes
 
     def _blocks(self) -> Blocks:
-        rows = len(self._map.changed) // BLOCK  # the map grows by whole blocks
+        rows = len(self._map.changed) // BLOCK  # GROWTH is a multiple of BLOCK
         ids = np.flatnonzero(self._map.changed.reshape(rows, BLOCK).any(1))
         return copied_blocks(self._map, ids)
 

@@ -109,7 +109,10 @@ class _Writer:
         for kind, row_id, content in _contents(changes, self._about):
             self._put(kind, row_id, content)
         if changes.loops is not None:
-            self._drop_loops_from(len(changes.loops))
+            self._drop_from(Kind.LOOPS, len(changes.loops))
+        if changes.num_landmarks < self.state.num_landmarks:  # compacted
+            self._drop_from(Kind.LANDMARKS, -(-changes.num_landmarks // payload.BLOCK))
+            self._drop_from(Kind.DESCRIPTORS, -(-changes.num_landmarks // payload.BLOCK))
         (keyframes,) = self.connection.execute("SELECT count(*) FROM keyframes").fetchone()
         self.state = replace(
             self.state,
@@ -148,9 +151,10 @@ class _Writer:
             self.connection.execute(f"INSERT INTO {kind.table} VALUES (?, ?)", (row_id, blob))
         return blob
 
-    def _drop_loops_from(self, count: int) -> None:
-        for (row_id,) in self.connection.execute("SELECT id FROM loops WHERE id >= ?", (count,)).fetchall():
-            self._put(Kind.LOOPS, row_id, None)
+    def _drop_from(self, kind: Kind, first: int) -> None:
+        """Remove the rows of this id and higher ones."""
+        for (row_id,) in self.connection.execute(f"SELECT id FROM {kind.table} WHERE id >= ?", (first,)).fetchall():
+            self._put(kind, row_id, None)
 
 
 def _contents(changes: MapChanges, about: bytes) -> Iterator[Content]:

@@ -1,4 +1,4 @@
-"""Two maps in one: what they hold side by side, as sub-maps, with ids of its own for everything."""
+"""Maps with other ids than in their files: two side by side in one, and one without the rows of dead landmarks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import secrets
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import slam
 from slam.errors import MapError
@@ -32,14 +34,15 @@ def check_mergeable(path_a: Path, a: MapAbout, path_b: Path, b: MapAbout) -> Non
 
 
 def joined(a: LoadedMap, b: LoadedMap) -> LoadedMap:
-    """A new map with the sub-maps of both. What a holds keeps its ids; dead rows of b's landmarks are left out."""
-    heirs = _landmark_heirs(b.world, a.world.num_landmarks)
+    """A new map with the sub-maps of both. What a holds keeps its ids; rows of b's dead landmarks are left out."""
+    heirs = _heirs(b.world, a.world.num_landmarks)
     keyframe_offset = a.world.next_keyframe_id
     submap_offset = 1 + max((keyframe.submap_id for keyframe in a.world.keyframes.values()), default=-1)
-    moved = [_moved_keyframe(k, keyframe_offset, submap_offset, heirs) for k in b.world.keyframes.values()]
+    columns, more = _columns(a.world, np.arange(a.world.num_landmarks)), _columns(b.world, _alive(b.world))
+    more["born"] += keyframe_offset
     world = Map.restored(
-        [*a.world.keyframes.values(), *moved],
-        _columns(a.world, b.world, keyframe_offset),
+        [*a.world.keyframes.values(), *_moved(b.world, keyframe_offset, submap_offset, heirs)],
+        {name: np.concatenate([column, more[name]]) for name, column in columns.items()},
         [*a.world.loops, *(_moved_loop(loop, keyframe_offset) for loop in b.world.loops)],
         keyframe_offset + b.world.next_keyframe_id,
     )
@@ -51,26 +54,42 @@ def joined(a: LoadedMap, b: LoadedMap) -> LoadedMap:
     return LoadedMap(about, empty_state(a.state.runs + b.state.runs), world, places)
 
 
-def _landmark_heirs(world: Map, first: int) -> Int64:
+def compacted(loaded: LoadedMap) -> LoadedMap:
+    """The map with the living landmarks only, where most rows are of dead ones; all of them count as changed."""
+    world = loaded.world
+    if 2 * world.num_alive >= world.num_landmarks:
+        return loaded
+    keyframes, columns = _moved(world, 0, 0, _heirs(world, 0)), _columns(world, _alive(world))
+    compact = Map.restored(keyframes, columns, world.loops, world.next_keyframe_id)
+    compact.changed[: compact.num_landmarks] = True
+    return replace(loaded, world=compact)
+
+
+def _alive(world: Map) -> Int64:
+    return np.flatnonzero(world.alive[: world.num_landmarks])
+
+
+def _heirs(world: Map, first: int) -> Int64:
     """(rows + 1,) new ids of a map's landmarks, from ``first`` on; -1 for the dead, and the last for id -1."""
-    alive = world.alive[: world.num_landmarks]
-    return np.append(np.where(alive, first + np.cumsum(alive) - 1, -1), -1)
+    heirs = np.full(world.num_landmarks + 1, -1)
+    heirs[_alive(world)] = first + np.arange(world.num_alive)
+    return heirs
 
 
-def _columns(a: Map, b: Map, keyframe_offset: int) -> dict[str, np.ndarray]:
-    rows = np.flatnonzero(b.alive[: b.num_landmarks])
-    columns = {n: np.concatenate([getattr(a, n)[: a.num_landmarks], getattr(b, n)[rows]]) for n in LANDMARK_COLUMNS}
-    columns["born"][a.num_landmarks :] += keyframe_offset
-    return columns
+def _columns(world: Map, rows: Int64) -> dict[str, NDArray[Any]]:
+    return {name: getattr(world, name)[rows] for name in LANDMARK_COLUMNS}
 
 
-def _moved_keyframe(keyframe: Keyframe, keyframe_offset: int, submap_offset: int, heirs: Int64) -> Keyframe:
-    return replace(
-        keyframe,
-        keyframe_id=keyframe.keyframe_id + keyframe_offset,
-        submap_id=keyframe.submap_id + submap_offset,
-        landmark_ids=heirs[keyframe.landmark_ids],
-    )
+def _moved(world: Map, keyframe_offset: int, submap_offset: int, heirs: Int64) -> list[Keyframe]:
+    return [
+        replace(
+            keyframe,
+            keyframe_id=keyframe.keyframe_id + keyframe_offset,
+            submap_id=keyframe.submap_id + submap_offset,
+            landmark_ids=heirs[keyframe.landmark_ids],
+        )
+        for keyframe in world.keyframes.values()
+    ]
 
 
 def _moved_loop(loop: Loop, offset: int) -> Loop:

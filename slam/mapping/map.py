@@ -31,7 +31,7 @@ from slam.types import (
     joined_samples,
 )
 
-GROWTH = 4096  # rows added at a time
+GROWTH = 4096  # rows are added by multiples of this
 LANDMARK_COLUMNS = (
     *("points_world", "descriptors", "colors", "alive", "born", "predicted", "found"),
     *("directions", "distances_m"),
@@ -275,7 +275,7 @@ class Map:
     def _reserve(self, rows: int) -> None:
         if rows <= len(self.alive):
             return
-        extra = max(GROWTH, rows - len(self.alive))
+        extra = -(-(rows - len(self.alive)) // GROWTH) * GROWTH
         for name in (*LANDMARK_COLUMNS, "changed"):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old, np.zeros((extra, *old.shape[1:]), old.dtype)]))

@@ -114,8 +114,7 @@ class Loop:
         track = self._slam.answer(fed.frame, fed.observation)
         now = time.perf_counter()
         self._slam.keep_up()  # nobody waits for it: the pose is known
-        if track.keyframe_id >= 0:
-            self._map_file.record()
+        self._map_file.answered(track.keyframe_id)
         track.ms["extract"] = fed.extract_ms
         latency_ms = None if fed.arrived_s is None else (now - fed.arrived_s) * 1e3
         self._recorder.add(track, (now - start) * 1e3 + fed.extract_ms, fed.dropped, latency_ms)

@@ -20,6 +20,9 @@ from slam.running.options import RunOptions
 from slam.sources import Source
 
 
+FRAMES_AT_MOST = 30  # without a keyframe, until the places of frames are written all the same
+
+
 class MapWriter:
     """At most one step is on its way: a process killed at any moment loses one keyframe at most.
 
@@ -33,10 +36,21 @@ class MapWriter:
         self._taken_ms: list[float] = []  # finding and copying what changed
         self._waited_ms: list[float] = []  # for the step before
         self._written_ms: list[float] = []  # in the thread
+        self._frames = 0  # since the last step
         self.failure = ""
 
+    def answered(self, keyframe_id: int) -> None:
+        """A frame is done, and what it changed is in the map; ``keyframe_id``: of the keyframe it became, or -1.
+
+        Call it before the run tells of the frame.
+        """
+        self._frames += 1
+        if keyframe_id >= 0 or self._frames >= FRAMES_AT_MOST:
+            self.record()
+
     def record(self) -> None:
-        """Hand over what changed since the last time; call it after every keyframe, before the run tells of it."""
+        """Hand over what changed since the last time."""
+        self._frames = 0
         start = time.perf_counter()
         self._wait()
         waited = time.perf_counter()
@@ -117,7 +131,7 @@ def map_writer(
         return NoMapWriter()
     if restored is not None:
         journal = MapJournal(options.map, restored.about, restored.state)
-        return MapWriter(journal, MapWatch(slam.map, slam.placed, is_known=True))
+        return MapWriter(journal, MapWatch(slam.map, slam.placed, known=restored.world))
     about = about_run(config, source, slam.map.descriptors.shape[1])
     state = write_map(options.map, about, slam.map, slam.placed)
     return MapWriter(MapJournal(options.map, about, state), MapWatch(slam.map, slam.placed))
@@ -128,7 +142,7 @@ class NoMapWriter:
 
     notes: tuple[str, ...] = ()
 
-    def record(self) -> None:
+    def answered(self, keyframe_id: int) -> None:
         """Nothing to do."""
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from slam.errors import SlamError
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import Summary
 from slam.graph import Graph, InlineGraph
+from slam.mapfile.merge import compacted
 from slam.pipeline import Slam
 from slam.running.decisions import read_decisions
 from slam.running.feed import Fed
@@ -53,7 +54,9 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     beside, graph = _graph(options, config.run.graph_frames)
     restored = restored_map(options, config, source)
     fps = _rate_to_hold(options, config, source)
-    slam = Slam(source.rig, source.mode, config, graph, fps, restored, not options.localize_only)
+    slam = Slam(
+        source.rig, source.mode, config, graph, fps, restored and compacted(restored), not options.localize_only
+    )
     warm_up(slam, source.rig)
     if beside is not None:
         beside.wait_until_ready()

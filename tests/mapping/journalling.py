@@ -16,7 +16,7 @@ def journal(file, seed, steps, pipe):
         write_map(file, ABOUT, Map(DIM), PlacedFrames())
     loaded = load_map(file)
     world, placed = loaded.world, loaded.placed()
-    watch = MapWatch(world, placed, is_known=True)
+    watch = MapWatch(world, placed, known=world)
     writer = MapWriter(MapJournal(file, loaded.about, loaded.state), watch)
     for _ in range(steps):
         live(world, placed, seed)

@@ -190,7 +190,7 @@ def test_growing_beyond_the_first_rows_keeps_every_value():
     many = GROWTH + 10
     add_keyframe(world, np.full(many, -1))
     assert add_landmarks(world, 1, np.arange(many)).tolist() == list(range(50, 50 + many))
-    assert len(world.alive) >= world.num_alive == 50 + many
+    assert len(world.alive) == 2 * GROWTH >= world.num_alive == 50 + many
     for now, then in zip((world.points_world, world.descriptors, world.colors), first):
         np.testing.assert_array_equal(now[:50], then)
     assert_in_step(world)

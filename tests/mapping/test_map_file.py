@@ -105,7 +105,7 @@ def test_another_run_goes_on_where_the_first_one_ended(file):
     journalled(file, 10)
     loaded = load_map(file)
     world, placed = loaded.world, loaded.placed()
-    journal, watch = MapJournal(file, loaded.about, loaded.state), MapWatch(world, placed, is_known=True)
+    journal, watch = MapJournal(file, loaded.about, loaded.state), MapWatch(world, placed, known=world)
     first = watch.take()
     assert first.new_keyframes == 0 and len(first.blocks.ids) == 0 and not first.frames and first.loops is None
     for _ in range(8):
