@@ -19,7 +19,6 @@ from slam.pipeline import Slam
 from slam.running.options import RunOptions
 from slam.sources import Source
 
-
 FRAMES_AT_MOST = 30  # without a keyframe, until the places of frames are written all the same
 
 
