@@ -187,6 +187,16 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class InertialStates:
+    """Velocities and biases of consecutive keyframes."""
+
+    keyframe_ids: Int64  # (C,)
+    velocities_world: Float64  # (C, 3) m/s of the body
+    biases: Float64  # (C, 6) accelerometer (m/s^2), then gyro (rad/s)
+    covariances: Float64  # (C, 9, 9) of velocity and bias
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Correction:
     """What the graph found: better poses and points, and observations to forget."""
 
@@ -200,6 +210,7 @@ class Correction:
     error_px: float = float("nan")  # robust reprojection RMS after optimisation
     ms: float = 0.0  # time the optimisation took
     failure: str = ""  # why nothing was corrected, "" when all is well
+    states: InertialStates | None = None  # where there are inertial samples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
