@@ -98,7 +98,7 @@ class BackEnd:
 
     def recognize(self, keyframe_id: int) -> None:
         """Remember the place of a keyframe, and the loop that it closes if it does."""
-        found = self._recognition.look(self._map, self._map.keyframes[keyframe_id])
+        found = self._recognition.look(self._map.keyframes[keyframe_id])
         if found is not None:
             self.loops.found += 1
             self._waiting = found
@@ -214,6 +214,7 @@ class BackEnd:
         return scale
 
     def _fuse(self, found: FoundLoop) -> None:
+        self._recognition.begin_anew()
         newer = found.loop.keyframe_b
         self.loops.closed_at.append(self._map.keyframes[newer].frame_index)
         alive = np.where(self._map.alive[found.landmark_ids], found.landmark_ids, -1)

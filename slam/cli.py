@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ import slam
 from slam.commands import bench, calibrate, train
 from slam.errors import SlamError
 from slam.running.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from slam.running.options import RunOptions
 
 app = typer.Typer(
     name="slam",
@@ -76,6 +79,7 @@ def run(
         float | None, typer.Option(help="Rate to hold: the matcher leaves earlier when time is short.")
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="auto, torch[-compiled], onnx or openvino (extractor).")] = None,
+    record: Annotated[Path | None, typer.Option(help="Folder to record into, for `slam replay`.")] = None,
 ) -> None:
     """Find the camera's way through a recording and map what it sees.
 
@@ -83,13 +87,34 @@ def run(
     code is 0; a second one ends at once. The exit code of bad input is 2.
     """
     from slam.running.options import RunOptions
-    from slam.running.run import run as run_slam
-    from slam.terminal import RunDisplay, show_summary
 
     options = RunOptions(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
-        config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime,
+        config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record,
     )  # fmt: skip
+    _run(options)
+
+
+@app.command()
+def replay(
+    path: Annotated[Path, typer.Argument(help="Folder that `slam run --record` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
+    viewer: Annotated[str, typer.Option(help="open3d or none.")] = "open3d",
+    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
+) -> None:
+    """Run again what a run recorded, deciding as it did: the trajectory comes out the same to the byte."""
+    from slam.running.options import RunOptions
+
+    options = RunOptions(
+        "recorded", path, mode=mode, out=out, viewer=viewer, config=path / "config.toml", decisions=path
+    )
+    _run(options)
+
+
+def _run(options: RunOptions) -> None:
+    from slam.running.run import run as run_slam
+    from slam.terminal import RunDisplay, show_summary
+
     with RunDisplay() as display:
         result = run_slam(options, display.update)
     show_summary(result.summary, result.folder)

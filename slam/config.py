@@ -123,6 +123,15 @@ class RelocalizationConfig:
 
 
 @dataclass(frozen=True)
+class PlacesConfig:
+    vocabulary: str = ""  # file of a place vocabulary, "" for the one that comes with the features
+    recent: int = 10  # newest keyframes, which are no loop
+    considered: int = 30  # most similar keyframes that are grouped
+    consistent: int = 3  # keyframes in a row that must propose a place
+    loop_candidates: int = 3  # places proposed for one keyframe, at most
+
+
+@dataclass(frozen=True)
 class InertialConfig:
     use: bool = True  # the inertial samples of a recording that has them
     min_keyframes: int = 8  # for a start, consecutive ones
@@ -162,6 +171,7 @@ class SlamConfig:
     graph: GraphConfig = field(default_factory=GraphConfig)
     loops: LoopConfig = field(default_factory=LoopConfig)
     relocalization: RelocalizationConfig = field(default_factory=RelocalizationConfig)
+    places: PlacesConfig = field(default_factory=PlacesConfig)
     inertial: InertialConfig = field(default_factory=InertialConfig)
     run: RunConfig = field(default_factory=RunConfig)
 

@@ -60,7 +60,7 @@ class Slam:
         self._keyframes = KeyframeChoice(config.keyframes)
         self._mapper = Mapper(rig, mode, self.matcher, config.mapping, config.tracking)
         self._placed, self._waiting = PlacedFrames(), WaitingFrames()
-        recognition = Recognition(self._tracker, config, mode)
+        recognition = Recognition(self.map, self._tracker, config, mode)
         self._relocalizer = Relocalizer(self._tracker, config.relocalization, recognition.places_like)
         self._graph = graph if graph is not None else InlineGraph()
         self.back_end = BackEnd(

@@ -17,7 +17,7 @@ from slam.evaluation.summary import Summary, summary_rows
 if TYPE_CHECKING:
     from slam.learning.train import Progress as TrainProgress
     from slam.learning.train_features import FeatureProgress
-    from slam.running.run import Progress as RunProgress
+    from slam.running.loop import Progress as RunProgress
 
 console = Console()
 STATUS_COLORS = {"tracking": "green", "relocalized": "yellow", "initializing": "cyan", "lost": "red"}

@@ -14,6 +14,7 @@ Every array is written by nobody after the object that holds it was made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -55,6 +56,15 @@ class ImuSamples:
     stamps_ns: Int64  # (M,)
     gyro_rad_s: Float64  # (M, 3) body
     accel_m_s2: Float64  # (M, 3) body, specific force
+
+
+def joined_samples(parts: Sequence[ImuSamples]) -> ImuSamples:
+    """Samples of steps that follow each other, as one step's."""
+    return ImuSamples(
+        np.concatenate([part.stamps_ns for part in parts]),
+        np.concatenate([part.gyro_rad_s for part in parts]),
+        np.concatenate([part.accel_m_s2 for part in parts]),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from slam.graph.pose_graph import PoseGraphProblem
 
 Problem: TypeAlias = "WindowProblem | PoseGraphProblem"
+Answer: TypeAlias = Correction | PoseCorrection
 
 
 class Graph(Protocol):
@@ -23,7 +24,7 @@ class Graph(Protocol):
 
     def submit(self, problem: Problem) -> None: ...
 
-    def poll(self) -> Correction | PoseCorrection | None:
+    def poll(self) -> Answer | None:
         """The answer to the last problem, once; None while there is none."""
         ...
 
@@ -36,7 +37,7 @@ class InlineGraph:
     is_busy = False
 
     def __init__(self) -> None:
-        self._answer: Correction | PoseCorrection | None = None
+        self._answer: Answer | None = None
 
     def submit(self, problem: Problem) -> None:
         from slam.graph.bundle import optimize
@@ -44,7 +45,7 @@ class InlineGraph:
 
         self._answer = optimize_poses(problem) if isinstance(problem, PoseGraphProblem) else optimize(problem)
 
-    def poll(self) -> Correction | PoseCorrection | None:
+    def poll(self) -> Answer | None:
         answer, self._answer = self._answer, None
         return answer
 

@@ -26,6 +26,7 @@ from slam.types import (
     Observation,
     PoseCorrection,
     Uint8,
+    joined_samples,
 )
 
 GROWTH = 4096  # rows added at a time
@@ -275,8 +276,4 @@ def _joined(earlier: ImuSamples | None, later: ImuSamples | None) -> ImuSamples 
     """Samples of two steps, None when those of either are missing."""
     if earlier is None or later is None:
         return None
-    return ImuSamples(
-        np.concatenate([earlier.stamps_ns, later.stamps_ns]),
-        np.concatenate([earlier.gyro_rad_s, later.gyro_rad_s]),
-        np.concatenate([earlier.accel_m_s2, later.accel_m_s2]),
-    )
+    return joined_samples([earlier, later])

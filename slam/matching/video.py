@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from slam.config import MatcherConfig, SlamConfig
@@ -31,6 +32,8 @@ class VideoMatcher:
         self._matcher, self._audit, self._table, self._left_ms = matcher, audit, table, left_ms
         self._is_wanted = False
         self._pending: Pair | None = None
+        self.left_early: list[int] = []  # per match since ``begin``: the layer it left for lack of time, 0 for none
+        self._script: list[int] = []
 
     @property
     def num_layers(self) -> int:
@@ -41,17 +44,29 @@ class VideoMatcher:
         """What the audit saw, None when there is none."""
         return self._audit.report if self._audit is not None else None
 
+    def follow(self, layers: Sequence[int]) -> None:
+        """After the next ``begin``, matches leave early where a run before did: ``left_early`` of that run."""
+        self._script = list(layers)
+
     def begin(self, frame_index: int) -> None:
         """The next matches belong to this frame."""
+        self.left_early = []
         self._is_wanted = self._audit is not None and self._audit.wants(frame_index)
 
     def match(self, a: MatchView, b: MatchView, *, max_layers: int = 0) -> Matches:
         if max_layers or not isinstance(self._matcher, LightGlueMatcher):
             return self._matcher.match(a, b, max_layers=max_layers)
-        found = self._matcher.match(a, b, budget_ms=self._left_ms())
+        found = self._match_in_time(self._matcher, a, b)
+        self.left_early.append(found.exit_layer if found.hurried else 0)
         if self._is_wanted and not found.hurried and group_of(a) == PREDICTED:
             self._pending = (a, b, found)
         return found
+
+    def _match_in_time(self, matcher: LightGlueMatcher, a: MatchView, b: MatchView) -> Matches:
+        layers = self._script.pop(0) if self._script else 0
+        if layers:
+            return replace(matcher.match(a, b, max_layers=layers), hurried=True)
+        return matcher.match(a, b, budget_ms=self._left_ms())
 
     def match_many(self, pairs: Sequence[tuple[MatchView, MatchView]], *, max_layers: int = 0) -> list[Matches]:
         return self._matcher.match_many(pairs, max_layers=max_layers)

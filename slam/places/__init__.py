@@ -1,1 +1,1 @@
-"""Places: what a frame looks like as one vector, and which keyframes look alike."""
+"""Place recognition: what a frame looks like as one vector, and which keyframes look alike."""

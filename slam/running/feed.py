@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from slam.running.mailbox import Closed, Mailbox
 from slam.tracking.observe import Observer
-from slam.types import Frame, Observation
+from slam.types import Frame, ImuSamples, Observation, joined_samples
 
 SILENCE_S = 2.0  # a camera that says nothing for so long is broken
 PAUSE_S = 1.0  # a longer hole in a recording is not waited out: a hole is no silent camera
@@ -22,6 +22,26 @@ EXTRACTION_S = 60.0  # features that take longer will never come
 
 
 Arrival = tuple[Frame, float]  # and when it came
+
+
+class InertialStore:
+    """Inertial samples on their way past the mailboxes: those of a frame that is given up belong to the next one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[ImuSamples] = []
+
+    def add(self, samples: ImuSamples | None) -> None:
+        if samples is not None:
+            with self._lock:
+                self._waiting.append(samples)
+
+    def until(self, stamp_ns: int) -> ImuSamples | None:
+        """What came up to a frame and was not asked for yet; None where there is no inertial unit."""
+        with self._lock:
+            taken = [samples for samples in self._waiting if _starts_by(samples, stamp_ns)]
+            self._waiting = [samples for samples in self._waiting if not _starts_by(samples, stamp_ns)]
+        return joined_samples(taken) if taken else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,10 +87,11 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox
     The reader works on one frame while the next is observed, and at most one waits in between: in ``observed``.
     """
     captured: Mailbox[Arrival] = Mailbox()
+    inertial = InertialStore()
     observed = observed if observed is not None else Mailbox()
     stop = threading.Event()
     threads = [
-        threading.Thread(target=_capture, args=(frames, captured, stop), name="camera", daemon=True),
+        threading.Thread(target=_capture, args=(frames, captured, inertial, stop), name="camera", daemon=True),
         threading.Thread(target=_observe, args=(captured, observed, observer), name="observe", daemon=True),
     ]
     for thread in threads:
@@ -81,7 +102,8 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox
             fed, _ = observed.take(EXTRACTION_S)
             dropped = fed.frame.index - last_index - 1
             last_index = fed.frame.index
-            yield replace(fed, dropped=dropped)
+            frame = replace(fed.frame, imu=inertial.until(fed.frame.stamp_ns))
+            yield replace(fed, frame=frame, dropped=dropped)
     except Closed:
         return
     finally:
@@ -90,7 +112,9 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox
             thread.join(timeout=5.0)
 
 
-def _capture(frames: Iterable[Frame], captured: Mailbox[Arrival], stop: threading.Event) -> None:
+def _capture(
+    frames: Iterable[Frame], captured: Mailbox[Arrival], inertial: InertialStore, stop: threading.Event
+) -> None:
     due_s, last_ns = time.perf_counter(), None
     try:
         for frame in frames:
@@ -100,6 +124,7 @@ def _capture(frames: Iterable[Frame], captured: Mailbox[Arrival], stop: threadin
             last_ns = frame.stamp_ns
             if stop.wait(max(0.0, due_s - time.perf_counter())):
                 break
+            inertial.add(frame.imu)
             captured.put((frame, time.perf_counter()))
     except BaseException as error:  # noqa: BLE001 - raised again in the reader
         captured.close(error)
@@ -122,6 +147,11 @@ def _observed(frame: Frame, observer: Observer, arrived_s: float | None = None) 
     start = time.perf_counter()
     observation = observer.observe(frame)
     return Fed(frame, observation, (time.perf_counter() - start) * 1e3, 0, arrived_s)
+
+
+def _starts_by(samples: ImuSamples, stamp_ns: int) -> bool:
+    """Whether the samples belong to a frame up to this stamp; none at all belong to any."""
+    return len(samples.stamps_ns) == 0 or int(samples.stamps_ns[0]) <= stamp_ns
 
 
 def _put(slots: queue.Queue, item: object, stop: threading.Event) -> bool:

@@ -10,9 +10,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from multiprocessing.synchronize import Event
 
-from slam.graph import Problem, no_correction
+from slam.graph import Answer, Problem, no_correction
 from slam.running.stopping import deaf_to_ctrl_c
-from slam.types import Correction, PoseCorrection
+from slam.types import Correction
 
 STUCK_S = 20.0  # a problem that takes longer is given up, with its process
 
@@ -50,7 +50,7 @@ class GraphProcess:
         self._sender = threading.Thread(target=_send, args=(self._pipe, packed), name="graph-sender", daemon=True)
         self._sender.start()
 
-    def poll(self) -> Correction | PoseCorrection | None:
+    def poll(self) -> Answer | None:
         if not self._waiting:
             return None
         try:

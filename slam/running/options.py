@@ -52,6 +52,8 @@ class RunOptions:
     max_frames: int | None = None
     fps: float | None = None  # to hold by giving the matcher less time
     runtime: str | None = None
+    record: Path | None = None  # folder to write what the run is given and what time decides
+    decisions: Path | None = None  # folder of a recorded run whose decisions are taken again
 
 
 def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:

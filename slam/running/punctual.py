@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 
-from slam.graph import Graph, Problem
-from slam.types import Correction, PoseCorrection
+from slam.graph import Answer, Graph, Problem
 
 PAUSE_S = 0.0005
 
@@ -29,7 +28,7 @@ class PunctualGraph:
         self._left = self._polls
         self._graph.submit(problem)
 
-    def poll(self) -> Correction | PoseCorrection | None:
+    def poll(self) -> Answer | None:
         if not self.is_busy:
             return None
         self._left -= 1
@@ -39,7 +38,7 @@ class PunctualGraph:
         self._left = 0
         self._graph.close()
 
-    def _awaited(self) -> Correction | PoseCorrection:
+    def _awaited(self) -> Answer:
         while (correction := self._graph.poll()) is None:
             time.sleep(PAUSE_S)
         return correction

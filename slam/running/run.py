@@ -4,46 +4,32 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from slam.config import SlamConfig
 from slam.errors import SlamError
-from slam.evaluation.compare_files import aligned_to
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import Summary
-from slam.graph import Graph
+from slam.graph import Graph, InlineGraph
 from slam.pipeline import Slam
-from slam.running.feed import Fed, realtime_feed, replay_feed
+from slam.running.decisions import read_decisions
+from slam.running.feed import Fed
 from slam.running.graph_process import GraphProcess
+from slam.running.loop import Loop, OnProgress
 from slam.running.mailbox import Mailbox
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
 from slam.running.punctual import PunctualGraph
-from slam.running.stopping import Stopped, StopSignals, deaf_to_ctrl_c
+from slam.running.run_memory import RunMemory
+from slam.running.scripted import LoggedGraph, ScriptedGraph
+from slam.running.stopping import StopSignals, deaf_to_ctrl_c
 from slam.running.threads import one_thread_per_worker
+from slam.running.timing import Clock, Script, by_stamp
 from slam.running.warm_up import frame_rate, settled_memory, warm_up
 from slam.sources import Source
-from slam.types import Float64, Track
 from slam.viewer.choice import opened_viewer
-from slam.viewer.process import Viewer
-from slam.viewer.update import viewer_update
 from slam.viewer.window import has_display
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What the terminal shows while a run goes on."""
-
-    done: int  # frames of the recording, up to the last one answered
-    total: int
-    fps: float
-    track: Track
-
-
-OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,157 +48,61 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     config = effective_config(options, launch_settings)
     one_thread_per_worker(config.run.seed)
     source = opened_source(options)
-    beside, graph = _graph(options.realtime, config.run.graph_frames)
-    fps = config.run.fps or (frame_rate(source) if options.realtime else 0.0)
-    slam = Slam(source.rig, source.mode, config, graph, fps)
+    decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
+    beside, graph = _graph(options, config.run.graph_frames)
+    slam = Slam(source.rig, source.mode, config, graph, _rate_to_hold(options, config, source))
     warm_up(slam, source.rig)
     if beside is not None:
         beside.wait_until_ready()
+    observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
+    timing = (
+        Script(source, graph, slam.video, decisions or {})
+        if isinstance(graph, ScriptedGraph)
+        else Clock(source, graph, slam.video, observed)
+    )
     with deaf_to_ctrl_c():
         viewer = opened_viewer(options.viewer, options.screenshot)
-    with RunRecorder(options.out) as recorder, StopSignals() as stop:
-        recorder.write_config(config, {"command": _command(), "rig": source.rig.name})
-        loop = _Loop(source, slam, config, recorder, viewer, stop, on_progress)
+    with ExitStack() as stack:
+        recorder = stack.enter_context(RunRecorder(options.out))
+        stop = stack.enter_context(StopSignals())
+        header = {"command": command_line(), "rig": source.rig.name}
+        recorder.write_config(config, header)
+        memory = stack.enter_context(RunMemory(options.record, source, config, header))
+        loop = Loop(source, slam, config, recorder, viewer, stop, on_progress, timing, memory, observed)
         with settled_memory():
             ending = loop.run(options.realtime)
         slam.finish()
         loop.show_last()
         viewer.close(options.screenshot or _default_screenshot(options, recorder))
-        summary = loop.finish(options, ending)
+        summary = loop.finish(options, ending, command_line())
     if beside is not None:
         beside.close()
     return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
 
 
-def _graph(realtime: bool, frames: int) -> tuple[GraphProcess | None, Graph | None]:
+def _rate_to_hold(options: RunOptions, config: SlamConfig, source: Source) -> float:
+    """Frames per second, 0 for none: a replay leaves early where the run did, not where its own clock says."""
+    if options.decisions:
+        return 0.0
+    return config.run.fps or (frame_rate(source) if options.realtime else 0.0)
+
+
+def _graph(options: RunOptions, frames: int) -> tuple[GraphProcess | None, LoggedGraph | ScriptedGraph]:
     """The process that optimises beside the run, if one does, and the Graph that answers for it."""
-    if realtime:
+    if options.decisions:
+        process = GraphProcess(niceness=0)
+        return process, ScriptedGraph(process)
+    if options.realtime:
         process = GraphProcess()
-        return process, process
+        return process, LoggedGraph(process)
     if not frames:
-        return None, None
+        return None, LoggedGraph(InlineGraph())
     process = GraphProcess(niceness=0)  # a replay waits for it
-    return process, PunctualGraph(process, frames)
+    punctual: Graph = PunctualGraph(process, frames)
+    return process, LoggedGraph(punctual)
 
 
-class _Loop:
-    """The frames of one run."""
-
-    def __init__(
-        self,
-        source: Source,
-        slam: Slam,
-        config: SlamConfig,
-        recorder: RunRecorder,
-        viewer: Viewer,
-        stop: StopSignals,
-        on_progress: OnProgress,
-    ) -> None:
-        self._source, self._slam, self._config = source, slam, config
-        self._recorder, self._viewer, self._stop, self._on_progress = recorder, viewer, stop, on_progress
-        self._done, self._start_s, self._shown_s = 0, time.perf_counter(), 0.0
-        self._last: tuple[Fed, Track, float] | None = None
-        self._observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
-
-    def run(self, realtime: bool) -> BaseException | None:
-        """Answer every frame; what ended the run early, or None."""
-        try:
-            for fed in self._feed(realtime):
-                self._answer(fed)
-                self._stop.check()
-                if self._observed.is_empty:
-                    self._slam.video.audit()
-                    self._slam.use_idle_time()
-        except (Stopped, KeyboardInterrupt, SlamError) as ending:
-            return ending
-        return None
-
-    def finish(self, options: RunOptions, ending: BaseException | None) -> Summary:
-        info = {
-            "seed": self._config.run.seed,
-            "source": options.source,
-            "path": str(options.path or ""),
-            "rig": self._source.rig.name,
-            "features": self._config.features.name,
-            "matcher": self._config.matcher.name,
-            "exit": getattr(self._slam.matcher, "exit_note", ""),
-            "runtime": getattr(self._slam.matcher, "runtime", ""),
-            "audit": self._audit_figures(),
-            "realtime": options.realtime,
-            "frames": self._done if ending else len(self._source),
-            "skips": [{"index": s.index, "stamp_ns": s.stamp_ns, "reason": s.reason} for s in self._source.skipped],
-            "graph_failures": self._slam.graph_failures,
-            "command": _command(),
-            "notes": self._notes(ending),
-        }
-        return self._recorder.finish(
-            self._slam.trajectory(), self._source.ground_truth, self._slam.mode, self._slam.snapshot(), info
-        )
-
-    def _feed(self, realtime: bool) -> Iterator[Fed]:
-        if realtime:
-            return realtime_feed(self._source, self._slam.observer, self._observed)
-        return replay_feed(self._source, self._slam.observer, self._config.run.ahead)
-
-    def _answer(self, fed: Fed) -> None:
-        start = time.perf_counter()
-        self._slam.deadline.extracted_beside(fed.extract_ms)
-        track = self._slam.answer(fed.frame, fed.observation)
-        now = time.perf_counter()
-        self._slam.keep_up()  # nobody waits for it: the pose is known
-        track.ms["extract"] = fed.extract_ms
-        latency_ms = None if fed.arrived_s is None else (now - fed.arrived_s) * 1e3
-        self._recorder.add(track, (now - start) * 1e3 + fed.extract_ms, fed.dropped, latency_ms)
-        self._done += 1
-        fps = self._done / (now - self._start_s)
-        self._last = (fed, track, fps)
-        if self._viewer.is_live and now - self._shown_s > 1.0 / self._config.run.viewer_hz:
-            self._show(fed, track, fps)
-            self._shown_s = now
-        self._on_progress(Progress(fed.frame.index + 1, len(self._source), fps, track))
-
-    def show_last(self) -> None:
-        """Show the finished map with the last frame."""
-        if self._last is not None:
-            self._show(*self._last)
-
-    def _show(self, fed: Fed, track: Track, fps: float) -> None:
-        snapshot = self._slam.snapshot()
-        self._viewer.show(
-            viewer_update(
-                fed.frame,
-                track,
-                snapshot,
-                num_layers=self._slam.matcher.num_layers,
-                fps=fps,
-                ground_truth_world=self._ground_truth_world(),
-            )
-        )
-
-    def _audit_figures(self) -> dict[str, Any] | None:
-        report = self._slam.video.report
-        return None if report is None else asdict(report)
-
-    def _ground_truth_world(self) -> Float64 | None:
-        """(F, 3) the true camera centres, laid over the map; None while there is too little to align."""
-        truth = self._source.ground_truth
-        return None if truth is None else aligned_to(self._slam.trajectory(), truth, not self._slam.mode.is_metric)
-
-    def _notes(self, ending: BaseException | None) -> list[str]:
-        notes = [self._viewer.note] if self._viewer.note else []
-        if isinstance(ending, Stopped | KeyboardInterrupt):
-            notes.append(f"stopped by {str(ending) or 'Ctrl-C'} after {self._done} frames")
-        if isinstance(ending, SlamError):
-            notes.append(f"ended early: {ending}")
-        if self._source.skipped:
-            first = self._source.skipped[0]
-            notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")
-        if self._slam.graph_failures:
-            notes.append(f"{len(self._slam.graph_failures)} optimisations failed: {self._slam.graph_failures[0]}")
-        return notes
-
-
-def _command() -> str:
+def command_line() -> str:
     """What the user typed."""
     return shlex.join(["slam", *sys.argv[1:]])
 

@@ -60,6 +60,7 @@ SOURCES = {
     "kitti": "slam.sources.kitti:open_kitti",
     "folder": "slam.sources.folder:open_folder",
     "video": "slam.sources.video:open_video",
+    "recorded": "slam.sources.recorded:open_recorded",
 }
 
 

@@ -1,8 +1,10 @@
 """Small recordings that the tests write themselves: 12 frames of noise, 64x48, 30 Hz, one per layout."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from small_images import FRAMES, HEIGHT, IMU_SENSOR, SENSOR, STAMPS_NS, WIDTH, write_depth, write_image
 
@@ -59,6 +61,24 @@ def kitti_folder(tmp_path: Path) -> Path:
     (folder / "times.txt").write_text("".join(f"{i / 10:.6e}\n" for i in range(FRAMES)))
     (folder / "poses.txt").write_text("".join(f"1 0 0 0 0 1 0 0 0 0 1 {i}\n" for i in range(FRAMES)))
     return folder
+
+
+@pytest.fixture
+def recorded_folder(tum_folder: Path) -> Path:
+    """What a run recorded that had depth, a right image and no IMU."""
+    for list_file in ("rgb.txt", "depth.txt"):
+        kind = list_file.removesuffix(".txt")
+        lines = [f"{seconds_text(stamp_ns)} {kind}/{i}.png\n" for i, stamp_ns in enumerate(STAMPS_NS)]
+        (tum_folder / list_file).write_text("".join(lines))
+    rights = [f"{seconds_text(stamp_ns)} right/{i}.png\n" for i, stamp_ns in enumerate(STAMPS_NS)]
+    (tum_folder / "right.txt").write_text("".join(rights))
+    for i in range(FRAMES):
+        write_image(tum_folder / f"right/{i}.png", 100 + i)
+    rig = rig_from_intrinsics([50, 50, 32, 24], (), (WIDTH, HEIGHT))
+    T_left_right = np.eye(4)
+    T_left_right[0, 3] = 0.1
+    write_rig(replace(rig, right=rig.left, T_left_right=T_left_right), tum_folder / "rig.toml")
+    return tum_folder
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ FIXTURES = {
     "kitti": ("kitti_folder", {Mode.STEREO, Mode.MONO}),
     "folder": ("image_folder", {Mode.MONO}),
     "video": ("video_file", {Mode.MONO}),
+    "recorded": ("recorded_folder", set(Mode)),
 }
 
 

@@ -1,0 +1,162 @@
+"""The frames of one run: answered, recorded and shown one after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from slam.config import SlamConfig
+from slam.errors import SlamError
+from slam.evaluation.compare_files import aligned_to
+from slam.evaluation.run_report import RunRecorder
+from slam.evaluation.summary import Summary
+from slam.pipeline import Slam
+from slam.running.feed import Fed, realtime_feed, replay_feed
+from slam.running.mailbox import Mailbox
+from slam.running.options import RunOptions
+from slam.running.run_memory import RunMemory
+from slam.running.stopping import Stopped, StopSignals
+from slam.running.timing import Timing
+from slam.sources import Source
+from slam.types import Float64, Track
+from slam.viewer.process import Viewer
+from slam.viewer.update import viewer_update
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the terminal shows while a run goes on."""
+
+    done: int  # frames of the recording, up to the last one answered
+    total: int
+    fps: float
+    track: Track
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Loop:
+    """The frames of one run."""
+
+    def __init__(
+        self,
+        source: Source,
+        slam: Slam,
+        config: SlamConfig,
+        recorder: RunRecorder,
+        viewer: Viewer,
+        stop: StopSignals,
+        on_progress: OnProgress,
+        timing: Timing,
+        memory: RunMemory,
+        observed: Mailbox[Fed],
+    ) -> None:
+        self._source, self._slam, self._config = source, slam, config
+        self._recorder, self._viewer, self._stop, self._on_progress = recorder, viewer, stop, on_progress
+        self._done, self._start_s, self._shown_s = 0, time.perf_counter(), 0.0
+        self._last: tuple[Fed, Track, float] | None = None
+        self._timing, self._memory, self._observed = timing, memory, observed
+
+    def run(self, realtime: bool) -> BaseException | None:
+        """Answer every frame; what ended the run early, or None."""
+        try:
+            for fed in self._feed(realtime):
+                self._answer(fed)
+                is_idle = self._timing.is_idle(fed)
+                if is_idle:
+                    self._slam.video.audit()
+                    self._slam.use_idle_time()
+                self._memory.decided(self._timing.end(fed, is_idle))
+                self._stop.check()
+        except (Stopped, KeyboardInterrupt, SlamError) as ending:
+            return ending
+        return None
+
+    def finish(self, options: RunOptions, ending: BaseException | None, command: str) -> Summary:
+        info = {
+            "seed": self._config.run.seed,
+            "source": options.source,
+            "path": str(options.path or ""),
+            "rig": self._source.rig.name,
+            "features": self._config.features.name,
+            "matcher": self._config.matcher.name,
+            "exit": getattr(self._slam.matcher, "exit_note", ""),
+            "runtime": getattr(self._slam.matcher, "runtime", ""),
+            "audit": self._audit_figures(),
+            "realtime": options.realtime,
+            "frames": self._done if ending else len(self._source),
+            "skips": [{"index": s.index, "stamp_ns": s.stamp_ns, "reason": s.reason} for s in self._source.skipped],
+            "graph_failures": self._slam.graph_failures,
+            "command": command,
+            "notes": self._notes(ending),
+        }
+        return self._recorder.finish(
+            self._slam.trajectory(), self._source.ground_truth, self._slam.mode, self._slam.snapshot(), info
+        )
+
+    def _feed(self, realtime: bool) -> Iterator[Fed]:
+        if realtime:
+            return realtime_feed(self._timing.frames(), self._slam.observer, self._observed)
+        return replay_feed(self._timing.frames(), self._slam.observer, self._config.run.ahead)
+
+    def _answer(self, fed: Fed) -> None:
+        start = time.perf_counter()
+        self._memory.given(fed.frame)
+        self._timing.begin(fed)
+        self._slam.deadline.extracted_beside(fed.extract_ms)
+        track = self._slam.answer(fed.frame, fed.observation)
+        now = time.perf_counter()
+        self._slam.keep_up()  # nobody waits for it: the pose is known
+        track.ms["extract"] = fed.extract_ms
+        latency_ms = None if fed.arrived_s is None else (now - fed.arrived_s) * 1e3
+        self._recorder.add(track, (now - start) * 1e3 + fed.extract_ms, fed.dropped, latency_ms)
+        self._done += 1
+        fps = self._done / (now - self._start_s)
+        self._last = (fed, track, fps)
+        if self._viewer.is_live and now - self._shown_s > 1.0 / self._config.run.viewer_hz:
+            self._show(fed, track, fps)
+            self._shown_s = now
+        self._on_progress(Progress(fed.frame.index + 1, len(self._source), fps, track))
+
+    def show_last(self) -> None:
+        """Show the finished map with the last frame."""
+        if self._last is not None:
+            self._show(*self._last)
+
+    def _show(self, fed: Fed, track: Track, fps: float) -> None:
+        snapshot = self._slam.snapshot()
+        self._viewer.show(
+            viewer_update(
+                fed.frame,
+                track,
+                snapshot,
+                num_layers=self._slam.matcher.num_layers,
+                fps=fps,
+                ground_truth_world=self._ground_truth_world(),
+            )
+        )
+
+    def _audit_figures(self) -> dict[str, Any] | None:
+        report = self._slam.video.report
+        return None if report is None else asdict(report)
+
+    def _ground_truth_world(self) -> Float64 | None:
+        """(F, 3) the true camera centres, laid over the map; None while there is too little to align."""
+        truth = self._source.ground_truth
+        return None if truth is None else aligned_to(self._slam.trajectory(), truth, not self._slam.mode.is_metric)
+
+    def _notes(self, ending: BaseException | None) -> list[str]:
+        notes = [self._viewer.note] if self._viewer.note else []
+        if isinstance(ending, Stopped | KeyboardInterrupt):
+            notes.append(f"stopped by {str(ending) or 'Ctrl-C'} after {self._done} frames")
+        if isinstance(ending, SlamError):
+            notes.append(f"ended early: {ending}")
+        if self._source.skipped:
+            first = self._source.skipped[0]
+            notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")
+        if self._slam.graph_failures:
+            notes.append(f"{len(self._slam.graph_failures)} optimisations failed: {self._slam.graph_failures[0]}")
+        return notes

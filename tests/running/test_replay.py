@@ -1,0 +1,135 @@
+"""A run that dropped, hurried and waited is replayed to the byte from what it recorded."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from command_line import called
+from test_graph_process import problem
+
+from slam.camera import Camera, Rig
+from slam.errors import ConfigError, SourceError
+from slam.graph import InlineGraph
+from slam.running.decisions import FILE_NAME, DecisionLog, Decisions, read_decisions
+from slam.running.feed import InertialStore
+from slam.running.recording import RecordingWriter
+from slam.running.scripted import LoggedGraph, ScriptedGraph
+from slam.sources import open_source
+from slam.types import Frame, ImuSamples, Mode
+
+RIG = Rig("small", Camera(40, 30, 30.0, 31.0, 19.5, 14.5), depth_factor=1000.0)
+MADE = Decisions(3, 10**9 + 7, 2, (None, "", "it died"), (0, 3), False)
+
+
+@pytest.fixture
+def slam(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    return lambda *args: called(monkeypatch, capsys, *args)
+
+
+@pytest.mark.parametrize("mode", ["rgbd", "mono"])
+def test_a_realtime_run_and_its_replay_leave_the_same_bytes(slam, tmp_path, mode):
+    args = ("--mode", mode, "--realtime", "--fps", "90", "--max-frames", "60", "--viewer", "none")
+    assert slam("run", "demo", *args, "--record", "tape", "--out", "live").code == 0
+    done = slam("replay", "tape", "--viewer", "none", "--out", "again")
+    assert (done.code, done.err) == (0, "")
+    for name in ("trajectory.txt", "trajectory_causal.txt", "map.ply"):
+        assert (tmp_path / "live" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    live, again = (json.loads((tmp_path / n / "summary.json").read_text()) for n in ("live", "again"))
+    assert (live["hurried"], live["exit_histogram"]) == (again["hurried"], again["exit_histogram"])
+
+
+def test_decisions_are_read_back(tmp_path):
+    with DecisionLog(tmp_path) as log:
+        log.add(MADE)
+        log.add(replace(MADE, index=4))
+    assert read_decisions(tmp_path) == [MADE, replace(MADE, index=4)]
+
+
+def test_a_last_line_that_was_cut_short_is_left_out_and_a_damaged_one_named(tmp_path):
+    with DecisionLog(tmp_path) as log:
+        for index in range(3):
+            log.add(replace(MADE, index=index))
+    path = tmp_path / FILE_NAME
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, lines[0][:20]]))
+    assert len(read_decisions(tmp_path)) == 3
+    path.write_text("\n".join([lines[0], lines[1][:20], lines[2]]))
+    with pytest.raises(SourceError, match="line 2: is damaged"):
+        read_decisions(tmp_path)
+
+
+def small_frames(count=3):
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        color = rng.integers(0, 256, (30, 40, 3), np.uint8)
+        grey = np.asarray(cv2.cvtColor(color, cv2.COLOR_RGB2GRAY), np.uint8)
+        depth_m = rng.integers(0, 5000, (30, 40)).astype(np.float32) / np.float32(1000.0)
+        stamps_ns = np.arange(5) * 5_000_000 + i * 33_333_333 - 20_000_000
+        imu = ImuSamples(stamps_ns, rng.normal(size=(5, 3)), rng.normal(size=(5, 3)))
+        yield Frame(i, i * 33_333_333 + 1, grey, color, depth_m, None, imu)
+
+
+def test_a_recording_gives_back_every_bit(tmp_path):
+    frames = list(small_frames())
+    with RecordingWriter(tmp_path / "tape", RIG, None) as writer:
+        for frame in frames:
+            writer.add(frame)
+    source = open_source("recorded", tmp_path / "tape")
+    assert source.mode is Mode.RGBD and source.rig.left == RIG.left
+    for given, read in zip(frames, source, strict=True):
+        assert given.stamp_ns == read.stamp_ns
+        for name in ("image", "color", "depth_m"):
+            np.testing.assert_array_equal(getattr(given, name), getattr(read, name))
+        np.testing.assert_array_equal(given.imu.stamps_ns, read.imu.stamps_ns)
+        np.testing.assert_array_equal(given.imu.accel_m_s2, read.imu.accel_m_s2)
+
+
+def test_a_folder_with_files_is_not_recorded_into(tmp_path):
+    (tmp_path / "something").write_text("kept")
+    with pytest.raises(ConfigError, match="holds files already"):
+        RecordingWriter(tmp_path, RIG, None)
+
+
+def test_a_disk_that_takes_no_more_is_an_error_with_a_way_out(tmp_path):
+    writer = RecordingWriter(tmp_path / "tape", RIG, None)
+    (tmp_path / "tape" / "imu.csv").mkdir()  # nothing can be appended to a folder
+    with pytest.raises(SourceError, match="cannot be written"), writer:
+        for frame in small_frames(20):
+            writer.add(frame)
+
+
+def test_samples_of_frames_that_were_given_up_belong_to_the_next_one():
+    store = InertialStore()
+    for frame in small_frames(3):
+        store.add(frame.imu)
+    frames = list(small_frames(3))
+    samples = store.until(frames[1].stamp_ns)
+    np.testing.assert_array_equal(samples.stamps_ns, np.concatenate([frames[0].imu.stamps_ns, frames[1].imu.stamps_ns]))
+    np.testing.assert_array_equal(store.until(frames[2].stamp_ns).stamps_ns, frames[2].imu.stamps_ns)
+    assert store.until(frames[2].stamp_ns) is None
+
+
+def test_a_script_gives_answers_when_the_log_says_they_came():
+    logged = LoggedGraph(InlineGraph())
+    logged.poll()
+    logged.submit(problem())
+    answer = logged.poll()
+    assert logged.polls() == (None, "") and logged.polls() == ()
+    scripted = ScriptedGraph(InlineGraph())
+    scripted.follow((None, None, ""))
+    scripted.submit(problem())
+    assert [scripted.poll(), scripted.poll()] == [None, None] and scripted.is_busy
+    np.testing.assert_array_equal(scripted.poll().T_world_cam, answer.T_world_cam)
+    assert not scripted.is_busy
+
+
+def test_a_scripted_failure_fails_again_whatever_the_graph_says():
+    scripted = ScriptedGraph(InlineGraph())
+    scripted.follow(("it died",))
+    scripted.submit(problem())
+    assert scripted.poll().failure == "it died"
+    assert not scripted.is_busy and scripted.poll() is None
