@@ -12,9 +12,10 @@ import numpy as np
 
 from slam.camera import Rig
 from slam.config import SlamConfig
-from slam.geometry import invert, transform
+from slam.geometry import invert
 from slam.graph import Graph
 from slam.graph.window import choose_window
+from slam.inertial.initialization import InertialStart
 from slam.inertial.state import Inertial, NoInertial
 from slam.loops.fusion import fuse_around
 from slam.loops.path import pose_graph_problem
@@ -26,7 +27,7 @@ from slam.mapping.mapper import Mapper
 from slam.stopwatch import Stopwatch
 from slam.tracking.placed import PlacedFrames
 from slam.tracking.tracker import TrackResult
-from slam.types import Correction, Float64, Frame, Keyframe, Mode, Observation, PoseCorrection
+from slam.types import Correction, Float64, Frame, Mode, Observation, PoseCorrection
 
 
 @dataclass(slots=True)
@@ -72,8 +73,11 @@ class BackEnd:
 
     def keep(
         self, frame: Frame, observation: Observation, result: TrackResult, submap_id: int, watch: Stopwatch
-    ) -> Keyframe:
-        """Make a keyframe of a tracked frame, and see whether it shows a place of long ago."""
+    ) -> InertialStart | None:
+        """Make a keyframe of a tracked frame, and see whether it shows a place of long ago.
+
+        The inertial start of the sub-map, if the keyframe made one possible: then its world became another.
+        """
         assert result.T_world_cam is not None
         with watch("map"):
             imu = self._inertial.samples_since_keyframe(self._map, submap_id, frame.stamp_ns)
@@ -82,12 +86,11 @@ class BackEnd:
             )
             self._placed.became(keyframe)
             self._cull(keyframe.keyframe_id)
-        with watch("inertial"):
-            self._start_inertial(submap_id)
+            start = self._start_inertial(submap_id)
         self.optimize(watch)
         with watch("loop"):
             self.recognize(keyframe.keyframe_id)
-        return self._map.keyframes[keyframe.keyframe_id]
+        return start
 
     def optimize(self, watch: Stopwatch) -> None:
         """Hand the neighbourhood of the newest keyframe to the graph."""
@@ -133,13 +136,13 @@ class BackEnd:
             T_new_old = self._map.keyframes[newest].T_world_cam @ invert(before.T_world_cam)
             self._map.move(later, rows[self._map.born[: len(rows)] > newest], T_new_old)
 
-    def _start_inertial(self, submap_id: int) -> None:
+    def _start_inertial(self, submap_id: int) -> InertialStart | None:
         """Make the sub-map metric and level if its inertial samples allow it now. The graph has no problem yet."""
         start = self._inertial.start(self._map, submap_id)
         if start is None:
-            return
+            return None
         ids = [keyframe.keyframe_id for keyframe in self._map.submap(submap_id)]
-        self._carry(ids, transform(start.R_new_old, np.zeros(3)), start.scale)
+        self._carry(ids, start.T_new_old, start.scale)
         self._map.take_states(self._inertial.states(start))
         of_length = np.repeat([1.0, start.scale], 3)
         for keyframe_id in set(ids) & set(self._covariances):
@@ -147,6 +150,7 @@ class BackEnd:
         T_world_cam = self._placed.last(self._map.keyframes)
         assert T_world_cam is not None
         self._inertial.motion.moved(T_world_cam, start.scale)
+        return start
 
     def _carry(self, keyframe_ids: list[int], T_new_old: Float64, scale: float) -> None:
         """Bring keyframes, with the landmarks they saw first and the frames that hang on them, into another world."""

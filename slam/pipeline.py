@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -84,7 +85,7 @@ class Slam:
         watch = Stopwatch()
         self.deadline.begin()
         self.video.begin(frame.index)
-        self._motion.sense(frame.imu)
+        self.inertial.sense(frame)
         if observation is None:
             with watch("extract"):
                 observation = self.observer.observe(frame)
@@ -113,7 +114,9 @@ class Slam:
         if answered is None:
             return
         if answered.to_keep is not None:
-            self.back_end.keep(*answered.to_keep, self._submap_id, answered.watch)
+            start = self.back_end.keep(*answered.to_keep, self._submap_id, answered.watch)
+            if start is not None:
+                self._waiting.moved(start.T_new_old, start.scale)
         self.deadline.end(answered.watch.ms)
 
     def use_idle_time(self) -> None:
@@ -137,6 +140,20 @@ class Slam:
     def graph_failures(self) -> list[str]:
         """Why optimisations changed nothing."""
         return self.back_end.failures
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether the trajectory is in metres."""
+        return self.mode.is_metric or self.inertial.is_metric(self.main_submap)
+
+    @property
+    def metric_since_ns(self) -> int | None:
+        """When inertial samples made a monocular run metric; None where they did not, or need not."""
+        return None if self.mode.is_metric else self.inertial.started_ns(self.main_submap)
+
+    def inertial_figures(self) -> dict[str, Any] | None:
+        """What the inertial start found, or why there was none; None without inertial samples."""
+        return self.inertial.figures(self.main_submap)
 
     @property
     def main_submap(self) -> int:

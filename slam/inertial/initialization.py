@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from slam.config import InertialConfig
+from slam.geometry import transform
 from slam.inertial.alignment import gyro_bias, linear_start
 from slam.inertial.chain import Chain
 from slam.inertial.fit import Beliefs, Fit, Unknowns, fit
@@ -32,6 +33,11 @@ class InertialStart:
     bias_sigma: Float64  # (6,)
     surprise: float  # mean square of the residuals in units of their noise
     seconds: float  # that the keyframes cover
+
+    @property
+    def T_new_old(self) -> Float64:
+        """(4, 4) its turn; the origin stays where it is."""
+        return transform(self.R_new_old, np.zeros(3))
 
 
 @dataclass(frozen=True, slots=True)

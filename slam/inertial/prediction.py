@@ -30,9 +30,6 @@ class InertialMotion(MotionModel):
         self._velocity_world: Float64 | None = None  # m/s of the body at the last frame
         self._variance = 0.0  # of it, (m/s)^2
 
-    def sense(self, samples: ImuSamples | None) -> None:
-        self._samples.add(samples)
-
     def predict(self, stamp_ns: int) -> Float64 | None:
         constant = super().predict(stamp_ns)
         samples = None if constant is None else self._since_last(stamp_ns)

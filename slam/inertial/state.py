@@ -18,7 +18,7 @@ from slam.inertial.prediction import InertialMotion
 from slam.inertial.samples import SampleBuffer
 from slam.mapping.map import Map
 from slam.tracking.motion import MotionModel
-from slam.types import Float64, ImuSamples, InertialStates, Keyframe, Mode
+from slam.types import Float64, Frame, ImuSamples, InertialStates, Keyframe, Mode
 
 VELOCITY_SIGMA_M_S = 1.0  # of a keyframe of which nothing else is known
 
@@ -47,7 +47,12 @@ class Inertial:
         self._joint = 0  # keyframes of a start that are to be optimised together, once
         self._bias = np.zeros(6)
         self._covariances: dict[int, Float64] = {}  # keyframe_id -> (9, 9) of velocity and bias
-        self._reason = "no keyframes"
+        self._reason, self._first_ns = "no keyframes", -1
+
+    def sense(self, frame: Frame) -> None:
+        """Take the samples that came with a frame, before anything is asked about it."""
+        self._first_ns = frame.stamp_ns if self._first_ns < 0 else self._first_ns
+        self._samples.add(frame.imu)
 
     def samples_since_keyframe(self, world: Map, submap_id: int, stamp_ns: int) -> ImuSamples | None:
         """Samples from the newest keyframe of a sub-map to a time; None without one, or where some are missing."""
@@ -118,18 +123,18 @@ class Inertial:
         """Whether the samples made a sub-map metric."""
         return submap_id in self._accepted
 
-    def metric_since_ns(self, submap_id: int) -> int | None:
-        """Stamp of the keyframe at which that happened."""
+    def started_ns(self, submap_id: int) -> int | None:
+        """Stamp of the keyframe at which the start was accepted, None before."""
         return self._accepted[submap_id].stamp_ns if submap_id in self._accepted else None
 
-    def figures(self, submap_id: int, first_ns: int) -> dict[str, Any]:
+    def figures(self, submap_id: int) -> dict[str, Any]:
         """For the summary: when the start was accepted and what it found, or why there was none."""
         accepted = self._accepted.get(submap_id)
         if accepted is None:
             return {"started": False, "reason": self._reason}
         return {
             "started": True,
-            "start_s": (accepted.stamp_ns - first_ns) * 1e-9,
+            "start_s": (accepted.stamp_ns - self._first_ns) * 1e-9,
             "refined": accepted.refined,
             "scale": accepted.scale,
             "scale_sigma": accepted.start.scale_sigma,
@@ -165,6 +170,9 @@ class NoInertial:
     def __init__(self) -> None:
         self.motion = MotionModel()
 
+    def sense(self, frame: Frame) -> None:
+        return None
+
     def samples_since_keyframe(self, world: Map, submap_id: int, stamp_ns: int) -> ImuSamples | None:
         return None
 
@@ -189,10 +197,10 @@ class NoInertial:
     def is_metric(self, submap_id: int) -> bool:
         return False
 
-    def metric_since_ns(self, submap_id: int) -> int | None:
+    def started_ns(self, submap_id: int) -> int | None:
         return None
 
-    def figures(self, submap_id: int, first_ns: int) -> dict[str, Any] | None:
+    def figures(self, submap_id: int) -> dict[str, Any] | None:
         return None
 
 

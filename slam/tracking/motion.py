@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from slam.geometry import invert, similar, transform
-from slam.types import Float64, ImuSamples
+from slam.types import Float64
 
 MAX_GAP_S = 0.5  # after a longer gap the last velocity says nothing
 RECENT = 4  # predictions that tell how good the next one will be
@@ -30,9 +30,6 @@ class MotionModel:
         if not self._errors_px or self._step_s <= 0:
             return UNKNOWN_SIGMA_PX
         return float(np.clip(CAUTION * max(self._errors_px), LEAST_SIGMA_PX, UNKNOWN_SIGMA_PX))
-
-    def sense(self, samples: ImuSamples | None) -> None:
-        """Take the inertial samples that came with a frame, before it is predicted; here they say nothing."""
 
     def bridges(self, stamp_ns: int) -> bool:
         """Whether the prediction at a time is worth trying even when the camera was lost since the last pose."""
