@@ -99,6 +99,7 @@ class GraphConfig:
     huber: float = 1.5  # sigmas
     outlier_px: float = 4.0  # observations beyond are dropped
     max_landmarks: int = 1200  # in one window
+    max_ms: float = 2000.0  # of the processor's time for one window; then the best so far is taken, and that is said
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,10 @@ class Correction:
     outlier_landmark_ids: Int64  # (O,) landmark
     error_px: float = float("nan")  # robust reprojection RMS after optimisation
     ms: float = 0.0  # time the optimisation took
-    failure: str = ""  # why nothing was corrected, "" when all is well
+    failure: str = ""  # why nothing was corrected, "" when all is well; the kind, and after a colon its figures
+    set_aside: dict[str, int] = field(default_factory=dict)  # what could not be used, kind -> how many; often empty
+    newest_covariance: Float64 | None = None  # (6, 6) of the newest keyframe, all else marginalised out; None: unknown
+    out_of_time: bool = False  # ended by its time limit: the best until then
     states: InertialStates | None = None  # where there are inertial samples
 
 

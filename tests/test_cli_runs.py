@@ -314,11 +314,10 @@ def test_realtime_says_how_old_a_frame_was_when_it_was_answered(realtime):
     assert result.summary.latency_ms["camera to answer"]["p95"] > 0
 
 
-def test_a_killed_graph_is_reported_and_does_not_end_the_run(realtime):
+def test_a_killed_graph_is_started_again_and_costs_the_run_nothing(realtime):
     result, _, pids = realtime
     assert len(pids) == 2  # it was started again
-    assert "the graph's process died; it was started again" in result.summary.info["graph_failures"][0]
-    assert any("optimisations failed" in note for note in result.summary.notes)
+    assert result.summary.info["graph_failures"] == []  # its problem was posed again
     assert result.summary.tracked == result.summary.processed
 
 

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from slam.graph.window import WindowProblem
+from slam.graph.solve import solve
 from slam.types import Correction, PoseCorrection
 
-if TYPE_CHECKING:
-    from slam.graph.pose_graph import PoseGraphProblem
-
-Problem: TypeAlias = "WindowProblem | PoseGraphProblem"
+Problem: TypeAlias = Any  # of a class in slam.graph.solve.SOLVERS
 Answer: TypeAlias = Correction | PoseCorrection
 
 
 class Graph(Protocol):
-    """Takes one problem at a time; answers when it is done."""
+    """Takes one problem at a time, of any kind that ``slam.graph.solve`` knows; answers when it is done."""
 
     @property
     def is_busy(self) -> bool: ...
 
-    def submit(self, problem: Problem) -> None: ...
+    @property
+    def restarts(self) -> int:
+        """How often what solves the problems had to be started again."""
+        ...
 
-    def poll(self) -> Answer | None:
+    def submit(self, problem: Any) -> None: ...
+
+    def poll(self) -> Correction | PoseCorrection | None:
         """The answer to the last problem, once; None while there is none."""
         ...
 
@@ -35,17 +37,15 @@ class InlineGraph:
     """Optimises at once, in this thread: a replay is a pure function of its input."""
 
     is_busy = False
+    restarts = 0
 
     def __init__(self) -> None:
-        self._answer: Answer | None = None
+        self._answer: Correction | PoseCorrection | None = None
 
-    def submit(self, problem: Problem) -> None:
-        from slam.graph.bundle import optimize
-        from slam.graph.pose_graph import PoseGraphProblem, optimize_poses
+    def submit(self, problem: Any) -> None:
+        self._answer = solve(problem)
 
-        self._answer = optimize_poses(problem) if isinstance(problem, PoseGraphProblem) else optimize(problem)
-
-    def poll(self) -> Answer | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         answer, self._answer = self._answer, None
         return answer
 

@@ -15,7 +15,6 @@ from gtsam.symbol_shorthand import B, V, X
 from slam.camera import ImuNoise
 from slam.geometry import invert, skew
 from slam.graph.inertial_window import InertialWindow
-from slam.graph.window import WindowProblem
 from slam.inertial.integration import GRAVITY_WORLD, INTEGRATION_SIGMA_M, steps
 from slam.types import Float64, ImuSamples, InertialStates, Int64
 
@@ -38,12 +37,6 @@ def in_body(inertial: InertialWindow, covariances_cam: Float64) -> Float64:
     return moved @ covariances_cam @ moved.T
 
 
-def in_camera(inertial: InertialWindow, covariances_body: Float64) -> Float64:
-    """The inverse of ``in_body``."""
-    moved = _adjoint(invert(inertial.T_body_cam))
-    return moved @ covariances_body @ moved.T
-
-
 def state_keys(inertial: InertialWindow) -> list[int]:
     """Velocity and bias of each keyframe of the chain, oldest first."""
     return [key(i) for i in inertial.keyframe_index.tolist() for key in (V, B)]
@@ -56,13 +49,16 @@ def insert_states(values: gtsam.Values, inertial: InertialWindow) -> None:
         values.insert(B(i), _bias(bias))
 
 
-def read_states(problem: WindowProblem, result: gtsam.Values, covariances: Float64) -> InertialStates:
-    """Velocities and biases of the chain."""
-    assert problem.inertial is not None
-    index = problem.inertial.keyframe_index
-    velocities = np.stack([result.atVector(V(i)) for i in index.tolist()])
-    biases = np.stack([result.atConstantBias(B(i)).vector() for i in index.tolist()])
-    return InertialStates(problem.keyframe_ids[index], velocities, biases, covariances)
+def states_of(
+    inertial: InertialWindow, keyframe_ids: Int64, values: gtsam.Values, covariances: Float64 | None
+) -> InertialStates:
+    """Velocities and biases of the chain, and their covariances (C, 9, 9): the prior's where they are not asked for."""
+    index = inertial.keyframe_index
+    velocities = np.stack([values.atVector(V(i)) for i in index.tolist()])
+    biases = np.stack([values.atConstantBias(B(i)).vector() for i in index.tolist()])
+    if covariances is None:
+        covariances = np.tile(inertial.prior_covariance, (len(index), 1, 1))
+    return InertialStates(keyframe_ids[index], velocities, biases, covariances)
 
 
 def step_factors(inertial: InertialWindow) -> list[gtsam.NonlinearFactor]:
@@ -86,10 +82,11 @@ def state_priors(inertial: InertialWindow) -> list[gtsam.NonlinearFactor]:
 
 
 def with_states(of_poses: Float64, inertial: InertialWindow, result: gtsam.Values) -> tuple[Float64, Float64]:
-    """Information of the poses (6 K, 6 K) with what the samples add, and covariances (C, 9, 9) of the states.
+    """Information of the cameras' poses (6K, 6K) with what the samples add, and covariances (C, 9, 9) of the states.
 
-    ``of_poses`` is what vision and the edge know. A state's covariance (velocity, then bias) is made of vision and of
-    the steps before it only: the steps after it are in the next windows too, and must not be counted twice.
+    ``of_poses`` (6K, 6K) is what the cameras and the edge say of the body's poses. A state's covariance (velocity,
+    then bias) is made of that and of the steps before it only: the steps after it are in the next windows too, and
+    must not be counted twice.
     """
     size, count = len(of_poses), len(inertial.keyframe_index)
     information = np.zeros((size + 9 * count, size + 9 * count))
@@ -102,7 +99,15 @@ def with_states(of_poses: Float64, inertial: InertialWindow, result: gtsam.Value
         _add(information, factor, inertial, result, size)
     covariances[-1] = _last_state(information)
     of_states, shared = information[size:, size:], information[:size, size:]
-    return information[:size, :size] - shared @ np.linalg.solve(of_states, shared.T), covariances
+    of_bodies = information[:size, :size] - shared @ np.linalg.solve(of_states, shared.T)
+    return _of_cameras(of_bodies, inertial), covariances
+
+
+def _of_cameras(of_bodies: Float64, inertial: InertialWindow) -> Float64:
+    """Information (6K, 6K) of poses in the cameras' tangents, of that in the body's."""
+    moved, count = _adjoint(inertial.T_body_cam), len(of_bodies) // 6
+    blocks = moved.T @ of_bodies.reshape(count, 6, count, 6).transpose(0, 2, 1, 3) @ moved
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3)).reshape(6 * count, 6 * count)
 
 
 def _last_state(information: Float64) -> Float64:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from slam.geometry import invert
 from slam.inertial.chain import unbroken
 from slam.inertial.integration import GRAVITY_WORLD, integrate
 from slam.mapping.map import Map
-from slam.types import Float64, ImuSamples, Int64, Keyframe
+from slam.types import Bool, Float64, ImuSamples, Int64, Keyframe
 
 TILT_SIGMA_RAD = 0.1  # of a world's alignment with gravity: the samples in the window say it better
 FIXED_COVARIANCE = 1e-10  # rad^2 and m^2, of what holds the world
@@ -28,6 +28,17 @@ class InertialWindow:
     velocities_world: Float64  # (C, 3) m/s of the body
     biases: Float64  # (C, 6) accelerometer (m/s^2), then gyro (rad/s)
     prior_covariance: Float64  # (9, 9) of the oldest one's velocity and bias
+
+    @property
+    def is_finite(self) -> bool:
+        samples = [array for s in self.samples for array in (s.gyro_rad_s, s.accel_m_s2)]
+        return all(bool(np.isfinite(array).all()) for array in (self.velocities_world, self.biases, *samples))
+
+    def kept(self, keyframes: Bool) -> InertialWindow | None:
+        """The chain in a window with these of its keyframes (K,); None when one of the chain goes."""
+        if not keyframes[self.keyframe_index].all():
+            return None
+        return replace(self, keyframe_index=(np.cumsum(keyframes) - 1)[self.keyframe_index])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from slam.graph import Answer, Graph, Problem
+from slam.graph import Graph
+from slam.types import Correction, PoseCorrection
 
 PAUSE_S = 0.0005
 
@@ -24,11 +26,15 @@ class PunctualGraph:
     def is_busy(self) -> bool:
         return self._left > 0
 
-    def submit(self, problem: Problem) -> None:
+    @property
+    def restarts(self) -> int:
+        return self._graph.restarts
+
+    def submit(self, problem: Any) -> None:
         self._left = self._polls
         self._graph.submit(problem)
 
-    def poll(self) -> Answer | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         if not self.is_busy:
             return None
         self._left -= 1
@@ -38,7 +44,7 @@ class PunctualGraph:
         self._left = 0
         self._graph.close()
 
-    def _awaited(self) -> Answer:
+    def _awaited(self) -> Correction | PoseCorrection:
         while (correction := self._graph.poll()) is None:
             time.sleep(PAUSE_S)
         return correction

@@ -21,6 +21,10 @@ class LoggedGraph:
     def is_busy(self) -> bool:
         return self._graph.is_busy
 
+    @property
+    def restarts(self) -> int:
+        return self._graph.restarts
+
     def submit(self, problem: Problem) -> None:
         self._graph.submit(problem)
 
@@ -49,6 +53,10 @@ class ScriptedGraph:
     @property
     def is_busy(self) -> bool:
         return self._has_problem
+
+    @property
+    def restarts(self) -> int:
+        return self._graph.restarts
 
     def follow(self, polls: Sequence[str | None]) -> None:
         """What the next polls give, in the words of ``LoggedGraph.polls``."""

@@ -11,7 +11,9 @@ from synthetic_world import CAMERA, RIG, make_world, walk
 from slam.config import GraphConfig
 from slam.geometry import exp_se3, invert
 from slam.graph import InlineGraph
-from slam.graph.bundle import _covariances, _graph, _values, optimize
+from slam.graph.answer import conditional_covariances, information_of_poses, marginal_covariance
+from slam.graph.bundle import optimize
+from slam.graph.factors import factor_graph, start_values
 from slam.graph.window import WindowProblem, choose_window
 from slam.mapping.map import Map
 from slam.types import Mode
@@ -111,7 +113,7 @@ def test_too_few_observations_change_nothing_and_say_so():
             right_x=problem.right_x[few],
         )
     )
-    assert answer.failure == "only 19 observations"
+    assert answer.failure == "too few observations: 19"
     assert len(answer.keyframe_ids) == len(answer.landmark_ids) == len(answer.outlier_landmark_ids) == 0
 
 
@@ -184,12 +186,24 @@ def test_covariances_are_proper_and_smaller_where_more_is_known():
 
 def test_covariances_are_those_of_the_marginals_of_all_poses():
     problem = window(depth=False)
-    graph, values = _graph(problem), _values(problem)
+    graph, values = factor_graph(problem), start_values(problem)
     keys = gtsam.KeyVector([X(i) for i in range(6)])
     information = gtsam.Marginals(graph, values).jointMarginalInformation(keys)
     expected = np.stack([np.linalg.inv(information.at(X(i), X(i))) for i in range(6)])
-    found = _covariances(problem, graph, values)
+    found, loose = conditional_covariances(problem, information_of_poses(problem, graph, values))
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
+    assert loose == 0
+
+
+@pytest.mark.parametrize("depth", [True, False])
+def test_the_newest_covariance_is_the_marginal_given_all_that_holds_the_window(depth):
+    problem = window(depth=depth)
+    graph, values = factor_graph(problem), start_values(problem)
+    expected = gtsam.Marginals(graph, values).marginalCovariance(X(5))
+    found = marginal_covariance(information_of_poses(problem, graph, values), 5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8 * np.abs(expected).max())
+    answer = optimize(problem)
+    assert np.trace(answer.newest_covariance) > np.trace(answer.covariances[5])  # the other poses are not known
 
 
 def test_the_same_problem_has_the_same_answer_to_the_bit():
@@ -262,5 +276,5 @@ def test_a_young_monocular_window_holds_its_scale_by_a_distance():
 def test_a_window_that_shares_nothing_fails_by_value():
     world = mapped(1)
     problem = choose_window(world, RIG, Mode.RGBD, CONFIG, {})
-    assert optimize(problem).failure == "only 0 observations"
+    assert optimize(problem).failure == "too few observations: 0"
     assert np.isfinite(invert(problem.T_world_cam)).all()

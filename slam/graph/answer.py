@@ -1,0 +1,127 @@
+"""A solved problem read back: poses, points, how well they are known, and which observations do not agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gtsam
+import numpy as np
+from gtsam.symbol_shorthand import L, X
+
+from slam.graph import inertial
+from slam.graph.clean import has_place, is_covariance, loose_covariance
+from slam.graph.factors import landmark_keys, ordering_of, pose_keys
+from slam.graph.reprojection import LEAST_DEPTH, errors_px, points_in_cameras
+from slam.graph.window import WindowProblem
+from slam.types import Bool, Correction, Float64, InertialStates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """Poses and points of a problem's rows."""
+
+    T_world_cam: Float64  # (K, 4, 4)
+    points_world: Float64  # (L, 3)
+    states: InertialStates | None = None  # with inertial samples
+
+
+def solution_of(problem: WindowProblem, values: gtsam.Values, of_states: Float64 | None = None) -> Solution:
+    """``of_states``: covariances (C, 9, 9) of the velocities and biases, where there are inertial samples."""
+    T_world_cam = np.stack([values.atPose3(X(i)).matrix() for i in range(len(problem.keyframe_ids))])
+    points_world = np.stack([values.atPoint3(L(j)) for j in range(len(problem.landmark_ids))])
+    if problem.inertial is None:
+        return Solution(T_world_cam, points_world)
+    states = inertial.states_of(problem.inertial, problem.keyframe_ids, values, of_states)
+    return Solution(inertial.camera_poses(problem.inertial, T_world_cam), points_world, states)
+
+
+def information_of_poses(
+    problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values
+) -> tuple[Float64, Float64 | None]:
+    """(6K, 6K) of all poses, in the camera's tangent, all else marginalised out; and covariances (C, 9, 9) of states.
+
+    ``graph``: what the cameras say. RuntimeError, naming a variable, where it is indeterminate.
+    """
+    linear = graph.linearize(values)
+    _, of_poses = linear.eliminatePartialSequential(ordering_of(landmark_keys(problem)))
+    information, _ = of_poses.hessian(ordering_of(pose_keys(problem)))
+    if problem.inertial is None:
+        return information, None
+    return inertial.with_states(information, problem.inertial, values)
+
+
+def conditional_covariances(problem: WindowProblem, information: Float64) -> tuple[Float64, int]:
+    """(K, 6, 6) of every pose given the other poses: the prior at the next window's edge; and how many are loose.
+
+    The plain marginal would let the edge drift as one body, scale included: its correlations are what hold it.
+    """
+    blocks = information.reshape(-1, 6, len(information) // 6, 6)
+    covariances = np.stack([_inverse(blocks[i, :, i]) for i in range(len(blocks))])
+    unknown = np.isnan(covariances).any((1, 2))
+    covariances[unknown] = loose_covariance(problem)
+    return covariances, int(unknown.sum())
+
+
+def marginal_covariance(information: Float64, row: int) -> Float64 | None:
+    """(6, 6) of one pose, all others marginalised out, given the priors at the edge; None where it is unknown."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 1.0 / np.sqrt(np.diag(information))  # priors outweigh pixels by ten orders and more
+    if not np.isfinite(scale).all():
+        return None
+    rows = slice(6 * row, 6 * row + 6)
+    try:
+        columns = np.linalg.solve(information * np.outer(scale, scale), np.eye(len(information))[:, rows])
+    except np.linalg.LinAlgError:
+        return None
+    covariance = columns[rows] * np.outer(scale[rows], scale[rows])
+    covariance = 0.5 * (covariance + covariance.T)
+    return covariance if is_covariance(covariance) else None
+
+
+def correction_of(problem: WindowProblem, solved: WindowProblem, solution: Solution) -> Correction:
+    """The answer to ``problem``, of which ``solved`` is the part that could be used; without its covariances.
+
+    An observation that was put aside for where its point was is judged again by where the point is now; a landmark
+    without a place and an observation without a pixel are outliers.
+    """
+    error_px, judged = _judged_again(problem, solved, solution)
+    outlier, inlier = judged & (error_px > problem.config.outlier_px), judged & (error_px <= problem.config.outlier_px)
+    return Correction(
+        solved.keyframe_ids,
+        solution.T_world_cam,
+        solved.landmark_ids,
+        solution.points_world,
+        np.zeros((0, 6, 6)),
+        problem.keyframe_ids[problem.keyframe_index[outlier]],
+        problem.landmark_ids[problem.landmark_index[outlier]],
+        float(np.sqrt(np.mean(error_px[inlier] ** 2))) if inlier.any() else float("nan"),
+        states=solution.states,
+        set_aside={"observations that ended behind": ended} if (ended := _ended_behind(solved, solution)) else {},
+    )
+
+
+def _judged_again(problem: WindowProblem, solved: WindowProblem, solution: Solution) -> tuple[Float64, Bool]:
+    """Errors (O,) px of all observations of ``problem``, and which of them (O,) say something about the observation."""
+    T_world_cam, points_world = problem.T_world_cam.copy(), problem.points_world.copy()
+    keyframes = np.isin(problem.keyframe_ids, solved.keyframe_ids)
+    landmarks = np.isin(problem.landmark_ids, solved.landmark_ids)
+    T_world_cam[keyframes] = solution.T_world_cam
+    points_world[landmarks] = solution.points_world
+    judged = keyframes[problem.keyframe_index] & (landmarks | ~has_place(points_world))[problem.landmark_index]
+    with np.errstate(all="ignore"):
+        return errors_px(problem, points_in_cameras(problem, T_world_cam, points_world)), judged
+
+
+def _ended_behind(solved: WindowProblem, solution: Solution) -> int:
+    points_cam = points_in_cameras(solved, solution.T_world_cam, solution.points_world)
+    return int((points_cam[:, 2] <= LEAST_DEPTH).sum())
+
+
+def _inverse(information: Float64) -> Float64:
+    """The covariance (6, 6) of an information matrix, NaN where that is none."""
+    try:
+        covariance = np.linalg.inv(information)
+    except np.linalg.LinAlgError:
+        return np.full((6, 6), np.nan)
+    is_one = np.isfinite(covariance).all() and np.all(np.diag(covariance) > 0)
+    return np.where(is_one, covariance, np.nan)
