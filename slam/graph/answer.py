@@ -35,19 +35,12 @@ def solution_of(problem: WindowProblem, values: gtsam.Values, of_states: Float64
     return Solution(inertial.camera_poses(problem.inertial, T_world_cam), points_world, states)
 
 
-def information_of_poses(
-    problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values
-) -> tuple[Float64, Float64 | None]:
-    """(6K, 6K) of all poses, in the camera's tangent, all else marginalised out; and covariances (C, 9, 9) of states.
-
-    ``graph``: what the cameras say. RuntimeError, naming a variable, where it is indeterminate.
-    """
+def information_of_poses(problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values) -> Float64:
+    """(6K, 6K) of all poses, landmarks marginalised out. RuntimeError, naming a variable, where it is indeterminate."""
     linear = graph.linearize(values)
     _, of_poses = linear.eliminatePartialSequential(ordering_of(landmark_keys(problem)))
     information, _ = of_poses.hessian(ordering_of(pose_keys(problem)))
-    if problem.inertial is None:
-        return information, None
-    return inertial.with_states(information, problem.inertial, values)
+    return information
 
 
 def conditional_covariances(problem: WindowProblem, information: Float64) -> tuple[Float64, int]:

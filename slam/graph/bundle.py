@@ -31,6 +31,7 @@ from slam.graph.factors import (
     start_values,
     state_keys,
 )
+from slam.graph.inertial import with_states
 from slam.graph.window import WindowProblem
 from slam.types import Correction, Float64
 
@@ -99,14 +100,20 @@ def _attempt(problem: WindowProblem, method: Method, limit_s: float) -> Outcome 
     try:
         graph, parameters = factor_graph(problem), _parameters(problem, method)
         descent = descend(graph, start_values(problem), parameters, method.most_steps, limit_s, method.clock)
-        information, of_states = None, None
-        if method.with_covariances:
-            seen = graph if problem.inertial is None else camera_graph(problem)
-            information, of_states = information_of_poses(problem, seen, descent.values)
+        information, of_states = _known(problem, graph, descent.values) if method.with_covariances else (None, None)
     except (RuntimeError, ValueError) as error:  # all that GTSAM throws
         return blame_of_error(problem, error)
     solution = solution_of(problem, descent.values, of_states)
     return blame_of_result(problem, solution, descent) or Outcome(solution, information, descent.out_of_time)
+
+
+def _known(
+    problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values
+) -> tuple[Float64, Float64 | None]:
+    """Information (6K, 6K) of the cameras' poses, and covariances (C, 9, 9) of what inertial samples add."""
+    if problem.inertial is None:
+        return information_of_poses(problem, graph, values), None
+    return with_states(information_of_poses(problem, camera_graph(problem), values), problem.inertial, values)
 
 
 def _parameters(problem: WindowProblem, method: Method) -> gtsam.LevenbergMarquardtParams:
