@@ -16,6 +16,8 @@ from slam.geometry import invert
 from slam.graph import Answer, Graph
 from slam.graph.health import GraphHealth
 from slam.graph.window import choose_window
+from slam.inertial.initialization import InertialStart
+from slam.inertial.state import Inertial, NoInertial
 from slam.loops.fusion import fuse_around
 from slam.loops.path import pose_graph_problem
 from slam.loops.recognition import Recognition
@@ -26,7 +28,7 @@ from slam.mapping.mapper import Mapper
 from slam.stopwatch import Stopwatch
 from slam.tracking.placed import PlacedFrames
 from slam.tracking.tracker import TrackResult
-from slam.types import Correction, Float64, Frame, Keyframe, Mode, Observation, PoseCorrection
+from slam.types import Correction, Float64, Frame, Mode, Observation, PoseCorrection
 
 
 @dataclass(slots=True)
@@ -54,9 +56,11 @@ class BackEnd:
         mapper: Mapper,
         recognition: Recognition,
         graph: Graph,
+        inertial: Inertial | NoInertial,
     ) -> None:
         self._map, self._placed, self._rig, self._mode, self._config = world, placed, rig, mode, config
         self._mapper, self._recognition, self._graph = mapper, recognition, graph
+        self._inertial = inertial
         self._covariances: dict[int, Float64] = {}  # keyframe_id -> (6, 6), of the last optimisation
         self._waiting: FoundLoop | None = None  # until the graph is free
         self._closing: FoundLoop | None = None  # with the graph
@@ -70,24 +74,30 @@ class BackEnd:
 
     def keep(
         self, frame: Frame, observation: Observation, result: TrackResult, submap_id: int, watch: Stopwatch
-    ) -> Keyframe:
-        """Make a keyframe of a tracked frame, and see whether it shows a place of long ago."""
+    ) -> InertialStart | None:
+        """Make a keyframe of a tracked frame, and see whether it shows a place of long ago.
+
+        The inertial start of the sub-map, if the keyframe made one possible: then its world became another.
+        """
         assert result.T_world_cam is not None
         with watch("map"):
+            imu = self._inertial.samples_since_keyframe(self._map, submap_id, frame.stamp_ns)
             keyframe = self._mapper.insert(
-                self._map, frame, observation, result.T_world_cam, result.landmark_ids, submap_id
+                self._map, frame, observation, result.T_world_cam, result.landmark_ids, submap_id, imu
             )
             self._placed.became(keyframe)
             self._cull(keyframe.keyframe_id)
+            start = self._start_inertial(submap_id)
         self.optimize(watch)
         with watch("loop"):
             self.recognize(keyframe.keyframe_id)
-        return self._map.keyframes[keyframe.keyframe_id]
+        return start
 
     def optimize(self, watch: Stopwatch) -> None:
         """Hand the neighbourhood of the newest keyframe to the graph."""
         with watch("graph"):
-            problem = choose_window(self._map, self._rig, self._mode, self._config.graph, self._covariances)
+            known = self._inertial.knowledge(self._map.last_keyframe.submap_id)
+            problem = choose_window(self._map, self._rig, self._mode, self._config.graph, self._covariances, known)
             self._graph.submit(problem)
 
     def recognize(self, keyframe_id: int) -> None:
@@ -119,11 +129,36 @@ class BackEnd:
         before = self._map.keyframes[newest]
         self._map.apply(correction)
         self._covariances.update(zip(correction.keyframe_ids.tolist(), correction.covariances))
+        if correction.states is not None:
+            has_camera = self._submap_of(self._placed.last_keyframe_id) == before.submap_id
+            self._inertial.take(correction.states, self._map, has_camera)
         later = [k.keyframe_id for k in self._map.submap(before.submap_id) if k.keyframe_id > newest]
         if later:
             rows = np.arange(self._map.num_landmarks)
             T_new_old = self._map.keyframes[newest].T_world_cam @ invert(before.T_world_cam)
             self._map.move(later, rows[self._map.born[: len(rows)] > newest], T_new_old)
+
+    def _start_inertial(self, submap_id: int) -> InertialStart | None:
+        """Make the sub-map metric and level if its inertial samples allow it now. The graph has no problem yet."""
+        start = self._inertial.start(self._map, submap_id)
+        if start is None:
+            return None
+        ids = [keyframe.keyframe_id for keyframe in self._map.submap(submap_id)]
+        self._carry(ids, start.T_new_old, start.scale)
+        self._map.take_states(self._inertial.states(start))
+        of_length = np.repeat([1.0, start.scale], 3)
+        for keyframe_id in set(ids) & set(self._covariances):
+            self._covariances[keyframe_id] = self._covariances[keyframe_id] * np.outer(of_length, of_length)
+        T_world_cam = self._placed.last(self._map.keyframes)
+        assert T_world_cam is not None
+        self._inertial.motion.moved(T_world_cam, start.scale)
+        return start
+
+    def _carry(self, keyframe_ids: list[int], T_new_old: Float64, scale: float) -> None:
+        """Bring keyframes, with the landmarks they saw first and the frames that hang on them, into another world."""
+        rows = np.flatnonzero(self._map.alive[: self._map.num_landmarks])
+        self._map.move(keyframe_ids, rows[np.isin(self._map.observers.first(rows), keyframe_ids)], T_new_old, scale)
+        self._placed.scale(dict.fromkeys(keyframe_ids, scale))
 
     def _cull(self, newest_id: int) -> None:
         """Let keyframes go that say nothing new: one for each that comes at most, so that nobody waits."""
@@ -146,7 +181,7 @@ class BackEnd:
         if older.submap_id != newer.submap_id:
             return self._join(found, older.submap_id, newer.submap_id)
         loops = [loop for loop in self._map.loops if self._submap_of(loop.keyframe_a) == older.submap_id]
-        with_scale = not self._mode.is_metric
+        with_scale = not (self._mode.is_metric or self._inertial.is_metric(older.submap_id))
         self._closing = found
         self._graph.submit(
             pose_graph_problem(self._map, older.submap_id, [*loops, found.loop], self._config.loops, with_scale)
@@ -171,11 +206,10 @@ class BackEnd:
     def _join(self, found: FoundLoop, older_id: int, newer_id: int) -> float:
         """Carry the sub-map of the camera into the world of the one it has met; the older name stays."""
         a, b = (self._map.keyframes[k].T_world_cam for k in (found.loop.keyframe_a, found.loop.keyframe_b))
-        rows = np.flatnonzero(self._map.alive[: self._map.num_landmarks])
         ids = [keyframe.keyframe_id for keyframe in self._map.submap(newer_id)]
         scale = found.loop.scale_a_b
-        self._map.move(ids, rows[np.isin(self._map.observers.first(rows), ids)], found.T_older_newer(a, b), scale)
-        self._placed.scale(dict.fromkeys(ids, scale))
+        self._carry(ids, found.T_older_newer(a, b), scale)
+        self._inertial.joined(older_id, newer_id)
         kept, given_up = min(older_id, newer_id), max(older_id, newer_id)
         self._map.relabel([k.keyframe_id for k in self._map.submap(given_up)], kept)
         self._map.loops.append(found.loop)

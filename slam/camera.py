@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -85,6 +85,10 @@ class ImuNoise:
     gyro_walk: float  # rad / s^2 / sqrt(Hz)
     accel_walk: float  # m / s^3 / sqrt(Hz)
     rate_hz: float
+
+    def times(self, factor: float) -> ImuNoise:
+        """The same unit with so many times the white noise."""
+        return replace(self, gyro_density=factor * self.gyro_density, accel_density=factor * self.accel_density)
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,6 +133,26 @@ class PlacesConfig:
 
 
 @dataclass(frozen=True)
+class InertialConfig:
+    use: bool = True  # the inertial samples of a recording that has them
+    min_keyframes: int = 8  # for a start, consecutive ones
+    min_span_s: float = 2.0  # that they cover
+    max_keyframes: int = 20  # that a start looks at
+    keyframe_s: float = 0.25  # most time between keyframes of a moving camera until the start
+    max_step_s: float = 3.0  # between keyframes; samples of longer steps say too little
+    max_scale_sigma: float = 0.03  # of the scale (mono), relative; above, a start waits
+    max_gravity_sigma_deg: float = 1.5  # of the direction of gravity; above, a start waits
+    max_surprise: float = 10.0  # mean square of the residuals in units of their noise; above, samples and path disagree
+    noise_factor: float = 4.0  # times the rig's white noise: vibration and misalignment are in no data sheet
+    accel_bias_sigma_m_s2: float = 0.5  # of the accelerometer's bias before anything is known
+    gyro_bias_sigma_rad_s: float = 0.1  # of the gyro's
+    visual_sigma: float = 1e-3  # of a keyframe: rad, and share of the scene's depth
+    refine_s: float = 5.0  # after the start it is made again with more samples
+    refine_again_s: float = 15.0  # and again
+    dead_reckoning_s: float = 1.0  # a lost camera is followed by its samples for so long
+
+
+@dataclass(frozen=True)
 class RunConfig:
     seed: int = 0
     ahead: int = 4  # frames read and extracted ahead in replay
@@ -153,6 +173,7 @@ class SlamConfig:
     loops: LoopConfig = field(default_factory=LoopConfig)
     relocalization: RelocalizationConfig = field(default_factory=RelocalizationConfig)
     places: PlacesConfig = field(default_factory=PlacesConfig)
+    inertial: InertialConfig = field(default_factory=InertialConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
 

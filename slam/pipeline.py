@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from slam.camera import Rig
 from slam.config import SlamConfig
 from slam.features import make_extractor
 from slam.graph import Graph, InlineGraph
+from slam.inertial.state import make_inertial
 from slam.loops.recognition import Recognition
 from slam.mapfile.contents import LoadedMap
 from slam.mapping.map import Map
@@ -23,7 +25,6 @@ from slam.stopwatch import Stopwatch
 from slam.tracking.deadline import Deadline
 from slam.tracking.initialization import MonoInitializer, TwoViewStart
 from slam.tracking.keyframes import KeyframeChoice
-from slam.tracking.motion import MotionModel
 from slam.tracking.observe import Observer
 from slam.tracking.placed import PlacedFrames
 from slam.tracking.relocalization import Relocalizer
@@ -65,7 +66,8 @@ class Slam:
         self._grows = grows
         self.deadline = Deadline(fps)
         self.video = video_matcher(self.matcher, config, mode, lambda: self.deadline.left_ms)
-        self._motion = MotionModel()
+        self.inertial = make_inertial(rig, mode, config)
+        self._motion = self.inertial.motion
         self._tracker = Tracker(rig, self.video, config.tracking, config.graph.sigma_disparity_px)
         self._initializer = MonoInitializer(rig.left, self.matcher, config.init)
         self._keyframes = KeyframeChoice(config.keyframes)
@@ -76,7 +78,9 @@ class Slam:
             recognition.remember(keyframe)
         self._relocalizer = Relocalizer(self._tracker, config.relocalization, recognition.places_like)
         self._graph = graph if graph is not None else InlineGraph()
-        self.back_end = BackEnd(self.map, self._placed, rig, mode, config, self._mapper, recognition, self._graph)
+        self.back_end = BackEnd(
+            self.map, self._placed, rig, mode, config, self._mapper, recognition, self._graph, self.inertial
+        )
         self._submap_id = -1  # of the camera; -1 before the first
         self._seen_ids: Int64 = np.zeros(0, np.int64)  # landmarks of the last tracked frame
         self._lost_since_ns: int | None = None
@@ -95,6 +99,7 @@ class Slam:
         watch = Stopwatch()
         self.deadline.begin()
         self.video.begin(frame.index)
+        self.inertial.sense(frame)
         if observation is None:
             with watch("extract"):
                 observation = self.observer.observe(frame)
@@ -123,7 +128,9 @@ class Slam:
         if answered is None:
             return
         if answered.to_keep is not None:
-            self.back_end.keep(*answered.to_keep, self._submap_id, answered.watch)
+            start = self.back_end.keep(*answered.to_keep, self._submap_id, answered.watch)
+            if start is not None:
+                self._waiting.moved(start.T_new_old, start.scale)
         self.deadline.end(answered.watch.ms)
 
     def use_idle_time(self) -> None:
@@ -147,6 +154,20 @@ class Slam:
     def placed(self) -> PlacedFrames:
         """Where every tracked frame was."""
         return self._placed
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether the trajectory is in metres."""
+        return self.mode.is_metric or self.inertial.is_metric(self.main_submap)
+
+    @property
+    def metric_since_ns(self) -> int | None:
+        """When inertial samples made a monocular run metric; None where they did not, or need not."""
+        return None if self.mode.is_metric else self.inertial.started_ns(self.main_submap)
+
+    def inertial_figures(self) -> dict[str, Any] | None:
+        """What the inertial start found, or why there was none; None without inertial samples."""
+        return self.inertial.figures(self.main_submap)
 
     @property
     def main_submap(self) -> int:
@@ -210,7 +231,8 @@ class Slam:
         ids = self.map.add_landmarks(first.keyframe_id, start.points_world, start.index_a, colors)
         seen = np.full(len(observation), -1, np.int64)
         seen[start.index_b] = ids
-        second = self.map.add_keyframe(frame.index, observation, start.T_world_cam_b, seen, submap_id)
+        imu = self.inertial.samples_since_keyframe(self.map, submap_id, frame.stamp_ns)
+        second = self.map.add_keyframe(frame.index, observation, start.T_world_cam_b, seen, submap_id, imu)
         self._placed.add(start.frame_a.stamp_ns, np.eye(4), first)
         self.back_end.optimize(Stopwatch())
         self._take_correction()
@@ -233,7 +255,8 @@ class Slam:
 
     def _locate(self, frame: Frame, observation: Observation, watch: Stopwatch) -> TrackResult:
         guess = self._motion.predict(frame.stamp_ns)
-        if self._lost_since_ns is not None or guess is None:
+        is_lost = self._lost_since_ns is not None and not self._motion.bridges(frame.stamp_ns)
+        if is_lost or guess is None:
             with watch("relocalize"):
                 return self._relocalizer.relocalize(observation, self.map)
         sigma_px = self._motion.sigma_px
@@ -269,7 +292,8 @@ class Slam:
             return False
         mappable = self._mapper.mappable(observation)
         last = self.map.last_keyframe
-        return self._keyframes.wanted(result, mappable, frame.index, reference, last, self.map)
+        is_due = self.inertial.wants_keyframe(last, frame.stamp_ns)
+        return self._keyframes.wanted(result, mappable, frame.index, reference, last, self.map, is_due)
 
     def _reference(self, landmark_ids: Int64) -> int:
         """The keyframe that shares the most landmarks, the last one when none does."""

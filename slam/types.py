@@ -197,6 +197,16 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class InertialStates:
+    """Velocities and biases of consecutive keyframes."""
+
+    keyframe_ids: Int64  # (C,)
+    velocities_world: Float64  # (C, 3) m/s of the body
+    biases: Float64  # (C, 6) accelerometer (m/s^2), then gyro (rad/s)
+    covariances: Float64  # (C, 9, 9) of velocity and bias
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Correction:
     """What the graph found: better poses and points, and observations to forget."""
 
@@ -213,6 +223,7 @@ class Correction:
     set_aside: dict[str, int] = field(default_factory=dict)  # what could not be used, kind -> how many; often empty
     newest_covariance: Float64 | None = None  # (6, 6) of the newest keyframe, all else marginalised out; None: unknown
     out_of_time: bool = False  # ended by its time limit: the best until then
+    states: InertialStates | None = None  # where there are inertial samples
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -87,19 +87,22 @@ class RunRecorder:
         mode: Mode,
         snapshot: MapSnapshot,
         info: dict[str, Any] | None = None,
+        metric_since_ns: int | None = None,
     ) -> Summary:
         """Write trajectory.txt, map.ply, the pictures and summary.json, and return the summary.
 
         ``info`` goes into the summary; its ``seed``, ``command``, ``frames`` (given by the source), ``notes`` and
         ``audit`` fill the fields of that name. Ground truth that fits no stamp leads to a note, not to an error.
+        ``metric_since_ns``: when inertial samples made a monocular run metric; poses emitted before that have no scale
+        and are left out of the error as emitted.
         """
         self.close()
         with written_whole(self.folder / "trajectory.txt") as path:
             write_tum(path, final)
         with written_whole(self.folder / "map.ply") as path:
             write_ply(path, snapshot)
-        align: Align = "se3" if mode.is_metric else "sim3"
-        figures, result = _errors(final, self._emitted(), ground_truth, align)
+        align: Align = "se3" if mode.is_metric or metric_since_ns is not None else "sim3"
+        figures, result = _errors(final, self._emitted(metric_since_ns), ground_truth, align)
         summary = self._summary(mode, snapshot, info or {}, figures, len(final))
         self._draw(final, ground_truth, result, summary)
         with written_whole(self.folder / "summary.json") as path:
@@ -112,9 +115,11 @@ class RunRecorder:
         self._causal.write(_tum_line(stamp_ns, T_world_cam))
         self._causal.flush()
 
-    def _emitted(self) -> Trajectory:
+    def _emitted(self, metric_since_ns: int | None) -> Trajectory:
         poses = np.array(self._causal_poses, np.float64).reshape(-1, 4, 4)
-        return Trajectory(np.array(self._causal_stamps_ns, np.int64), poses)
+        stamps_ns = np.array(self._causal_stamps_ns, np.int64)
+        counted = stamps_ns > (-1 if metric_since_ns is None else metric_since_ns)
+        return Trajectory(stamps_ns[counted], poses[counted])
 
     def _summary(
         self, mode: Mode, snapshot: MapSnapshot, info: dict[str, Any], figures: dict[str, Any], placed: int
@@ -168,13 +173,16 @@ def _errors(
         return {**figures, "notes": ("no ground truth: no error figures",)}, None
     try:
         result = ate(final, gt, align, MAX_DIFF_S)
-        emitted = ate(causal, gt, align, MAX_DIFF_S)
         relative = rpe(final, gt, 1, result.scale, MAX_DIFF_S)
         per_second = rpe_per_second(final, gt, result.scale, MAX_DIFF_S)
     except TrajectoryError as error:
         return {**figures, "notes": (f"no error figures: {error}",)}, None
-    figures |= {"ate": result.figures(), "ate_causal": emitted.figures(), "rpe": relative.figures()}
+    figures |= {"ate": result.figures(), "rpe": relative.figures()}
     figures["rpe_per_second"] = per_second.figures() if per_second else None
+    try:
+        figures["ate_causal"] = ate(causal, gt, align, MAX_DIFF_S).figures()
+    except TrajectoryError as error:
+        return {**figures, "notes": (f"no error of the poses as emitted: {error}",)}, result
     return {**figures, "notes": ()}, result
 
 

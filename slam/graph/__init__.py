@@ -25,7 +25,7 @@ class Graph(Protocol):
 
     def submit(self, problem: Any) -> None: ...
 
-    def poll(self) -> Answer | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         """The answer to the last problem, once; None while there is none."""
         ...
 
@@ -39,12 +39,12 @@ class InlineGraph:
     restarts = 0
 
     def __init__(self) -> None:
-        self._answer: Answer | None = None
+        self._answer: Correction | PoseCorrection | None = None
 
     def submit(self, problem: Any) -> None:
         self._answer = solve(problem)
 
-    def poll(self) -> Answer | None:
+    def poll(self) -> Correction | PoseCorrection | None:
         answer, self._answer = self._answer, None
         return answer
 

@@ -8,11 +8,12 @@ import gtsam
 import numpy as np
 from gtsam.symbol_shorthand import L, X
 
+from slam.graph import inertial
 from slam.graph.clean import has_place, is_covariance, loose_covariance
 from slam.graph.factors import landmark_keys, ordering_of, pose_keys
 from slam.graph.reprojection import LEAST_DEPTH, errors_px, points_in_cameras
 from slam.graph.window import WindowProblem
-from slam.types import Bool, Correction, Float64
+from slam.types import Bool, Correction, Float64, InertialStates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,16 +22,23 @@ class Solution:
 
     T_world_cam: Float64  # (K, 4, 4)
     points_world: Float64  # (L, 3)
+    states: InertialStates | None = None  # with inertial samples
 
 
-def solution_of(problem: WindowProblem, values: gtsam.Values) -> Solution:
-    """Arrays in C order, as they come out of another process: what is computed from them is the same to the bit."""
+def solution_of(problem: WindowProblem, values: gtsam.Values, of_states: Float64 | None = None) -> Solution:
+    """Arrays in C order, as they come out of another process: what is computed from them is the same to the bit.
+
+    ``of_states``: covariances (C, 9, 9) of the velocities and biases, where there are inertial samples.
+    """
     T_world_cam, points_world = np.empty((len(problem.keyframe_ids), 4, 4)), np.empty((len(problem.landmark_ids), 3))
     for i in range(len(T_world_cam)):
         T_world_cam[i] = values.atPose3(X(i)).matrix()
     for j in range(len(points_world)):
         points_world[j] = values.atPoint3(L(j))
-    return Solution(T_world_cam, points_world)
+    if problem.inertial is None:
+        return Solution(T_world_cam, points_world)
+    states = inertial.states_of(problem.inertial, problem.keyframe_ids, values, of_states)
+    return Solution(inertial.camera_poses(problem.inertial, T_world_cam), points_world, states)
 
 
 def information_of_poses(problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values) -> Float64:
@@ -86,6 +94,7 @@ def correction_of(problem: WindowProblem, solved: WindowProblem, solution: Solut
         problem.keyframe_ids[problem.keyframe_index[outlier]],
         problem.landmark_ids[problem.landmark_index[outlier]],
         float(np.sqrt(np.mean(error_px[inlier] ** 2))) if inlier.any() else float("nan"),
+        states=solution.states,
         set_aside={"observations that ended behind": ended} if (ended := _ended_behind(solved, solution)) else {},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gtsam
 import numpy as np
@@ -33,10 +33,11 @@ class Blame:
     kind: str  # what they are counted as
     keyframes: Bool  # (K,)
     landmarks: Bool  # (L,)
+    states: bool = False  # velocities and biases: the inertial samples go
 
     @property
     def is_nobodys(self) -> bool:
-        return not (self.keyframes.any() or self.landmarks.any())
+        return not (self.keyframes.any() or self.landmarks.any() or self.states)
 
 
 def blame_of_error(problem: WindowProblem, error: Exception) -> Blame:
@@ -81,7 +82,9 @@ def relieved(problem: WindowProblem, blame: Blame) -> tuple[WindowProblem, Count
     """The problem without the blamed landmarks; blamed keyframes keep their place and are not asked what they see."""
     observations = ~blame.keyframes[problem.keyframe_index]
     rest, counts = cleaned(kept(held(problem, blame.keyframes), landmarks=~blame.landmarks, observations=observations))
-    counts[blame.kind] += int(blame.keyframes.sum() + blame.landmarks.sum())
+    if blame.states:
+        rest = replace(rest, inertial=None)
+    counts[blame.kind] += int(blame.keyframes.sum() + blame.landmarks.sum() + blame.states)
     return rest, counts
 
 

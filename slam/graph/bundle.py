@@ -22,7 +22,16 @@ from slam.graph.answer import (
 from slam.graph.blame import Blame, blame_of_error, blame_of_result, relieved
 from slam.graph.clean import cleaned, in_range
 from slam.graph.descent import descend, parameters_of
-from slam.graph.factors import factor_graph, landmark_keys, ordering_of, pose_keys, start_values
+from slam.graph.factors import (
+    camera_graph,
+    factor_graph,
+    landmark_keys,
+    ordering_of,
+    pose_keys,
+    start_values,
+    state_keys,
+)
+from slam.graph.inertial import with_states
 from slam.graph.window import WindowProblem
 from slam.types import Correction, Float64
 
@@ -91,15 +100,24 @@ def _attempt(problem: WindowProblem, method: Method, end_s: float) -> Outcome | 
     try:
         graph, parameters = factor_graph(problem), _parameters(problem, method)
         descent = descend(graph, start_values(problem), parameters, method.most_steps, end_s, method.clock)
-        information = information_of_poses(problem, graph, descent.values) if method.with_covariances else None
+        information, of_states = _known(problem, graph, descent.values) if method.with_covariances else (None, None)
     except (RuntimeError, ValueError) as error:  # all that GTSAM throws
         return blame_of_error(problem, error)
-    solution = solution_of(problem, descent.values)
+    solution = solution_of(problem, descent.values, of_states)
     return blame_of_result(problem, solution, descent) or Outcome(solution, information, descent.out_of_time)
 
 
+def _known(
+    problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values
+) -> tuple[Float64, Float64 | None]:
+    """Information (6K, 6K) of the cameras' poses, and covariances (C, 9, 9) of what inertial samples add."""
+    if problem.inertial is None:
+        return information_of_poses(problem, graph, values), None
+    return with_states(information_of_poses(problem, camera_graph(problem), values), problem.inertial, values)
+
+
 def _parameters(problem: WindowProblem, method: Method) -> gtsam.LevenbergMarquardtParams:
-    ordering = ordering_of(landmark_keys(problem) + pose_keys(problem))
+    ordering = ordering_of(landmark_keys(problem) + state_keys(problem) + pose_keys(problem))
     return parameters_of(ordering, method.relative_tolerance)
 
 

@@ -147,6 +147,14 @@ def _scaled(problem: WindowProblem) -> Cleaned:
     return replace(problem, scale_pair=None), {"scales without a distance": 1}
 
 
+def _felt(problem: WindowProblem) -> Cleaned:
+    """Without an inertial chain whose numbers are no numbers, or whose prior is no covariance."""
+    chain = problem.inertial
+    if chain is None or (chain.is_finite and is_covariance(chain.prior_covariance)):
+        return problem, {}
+    return replace(problem, inertial=None), {"inertial chains that are not finite": 1}
+
+
 STEPS: tuple[Callable[[WindowProblem], Cleaned], ...] = (
     in_range,
     _posed,
@@ -159,11 +167,12 @@ STEPS: tuple[Callable[[WindowProblem], Cleaned], ...] = (
     _with_covariances,
     _anchored,
     _scaled,
+    _felt,
 )
 
 
 def is_covariance(matrix: Float64) -> bool:
-    """Whether a matrix (6, 6) is finite, symmetric and positive definite beyond rounding."""
+    """Whether a matrix (N, N) is finite, symmetric and positive definite beyond rounding."""
     if not np.isfinite(matrix).all():
         return False
     largest = float(np.abs(matrix).max())

@@ -8,14 +8,22 @@ import gtsam
 import numpy as np
 from gtsam.symbol_shorthand import L, X
 
+from slam.graph import inertial
 from slam.graph.window import WindowProblem
+from slam.types import Float64
 
 LANDMARK_PRIOR = 1.0  # sigma of a landmark's place before it is optimised, of its distance
+LOOSE_LANDMARK_PRIOR = 10.0  # where the scale is to be found: a thousand of the others together would hold it
 SCALE_SIGMA = 1e-3  # of the distance that holds a monocular scale, relative
 
 
 def pose_keys(problem: WindowProblem) -> list[int]:
     return [X(i) for i in range(len(problem.keyframe_ids))]
+
+
+def state_keys(problem: WindowProblem) -> list[int]:
+    """Velocities and biases, where there are inertial samples."""
+    return [] if problem.inertial is None else inertial.state_keys(problem.inertial)
 
 
 def landmark_keys(problem: WindowProblem) -> list[int]:
@@ -32,15 +40,29 @@ def ordering_of(keys: list[int]) -> gtsam.Ordering:
 
 def start_values(problem: WindowProblem) -> gtsam.Values:
     values = gtsam.Values()
-    for i, T_world_cam in enumerate(problem.T_world_cam):
-        values.insert(X(i), gtsam.Pose3(T_world_cam))
+    for i, pose in enumerate(_poses(problem)):
+        values.insert(X(i), gtsam.Pose3(pose))
+    if problem.inertial is not None:
+        inertial.insert_states(values, problem.inertial)
     for j, point_world in enumerate(problem.points_world):
         values.insert(L(j), point_world)
     return values
 
 
 def factor_graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
-    """Everything that is known of a window; its poses are X(i), its landmarks L(j), by their rows."""
+    """Everything that is known of a window; its poses are X(i), its landmarks L(j), by their rows.
+
+    The poses are those of the camera, with inertial samples those of the body.
+    """
+    graph = camera_graph(problem)
+    if problem.inertial is not None:
+        for factor in [*inertial.state_priors(problem.inertial), *inertial.step_factors(problem.inertial)]:
+            graph.add(factor)
+    return graph
+
+
+def camera_graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
+    """The same without the inertial samples."""
     graph = gtsam.NonlinearFactorGraph()
     _add_observations(graph, problem)
     _add_pose_priors(graph, problem)
@@ -54,16 +76,21 @@ def _add_observations(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem)
     mono_camera = gtsam.Cal3_S2(fx, fy, 0.0, cx, cy)
     stereo_camera = gtsam.Cal3_S2Stereo(fx, fy, 0.0, cx, cy, problem.baseline_m)
     mono_noise, stereo_noise = _noises(problem)
+    on_body = () if problem.inertial is None else (gtsam.Pose3(problem.inertial.T_body_cam),)
     rows = zip(
         problem.keyframe_index.tolist(), problem.landmark_index.tolist(), problem.xy.tolist(), problem.right_x.tolist()
     )
     for i, j, (x, y), right_x in rows:
         if math.isfinite(right_x):
             measured = gtsam.StereoPoint2(x, right_x, y)
-            graph.add(gtsam.GenericStereoFactor3D(measured, stereo_noise, X(i), L(j), stereo_camera, False, False))
+            graph.add(
+                gtsam.GenericStereoFactor3D(measured, stereo_noise, X(i), L(j), stereo_camera, False, False, *on_body)
+            )
             continue
         pixel = np.array([x, y])
-        graph.add(gtsam.GenericProjectionFactorCal3_S2(pixel, mono_noise, X(i), L(j), mono_camera, False, False))
+        graph.add(
+            gtsam.GenericProjectionFactorCal3_S2(pixel, mono_noise, X(i), L(j), mono_camera, False, False, *on_body)
+        )
 
 
 def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseModel.Base]:
@@ -77,17 +104,28 @@ def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseM
 
 
 def _add_pose_priors(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem) -> None:
+    poses, covariances = _poses(problem), problem.prior_covariances
+    if problem.inertial is not None:
+        covariances = inertial.in_body(problem.inertial, covariances)
     for i in np.flatnonzero(problem.is_edge).tolist():
-        noise = gtsam.noiseModel.Gaussian.Covariance(problem.prior_covariances[i])
-        graph.add(gtsam.PriorFactorPose3(X(i), gtsam.Pose3(problem.T_world_cam[i]), noise))
+        noise = gtsam.noiseModel.Gaussian.Covariance(covariances[i])
+        graph.add(gtsam.PriorFactorPose3(X(i), gtsam.Pose3(poses[i]), noise))
+
+
+def _poses(problem: WindowProblem) -> Float64:
+    """(K, 4, 4) of what the pose variables stand for."""
+    if problem.inertial is None:
+        return problem.T_world_cam
+    return inertial.body_poses(problem.inertial, problem.T_world_cam)
 
 
 def _add_landmark_priors(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem) -> None:
     """Hold each landmark as loosely as its distance: without parallax it would run to infinity and break the system."""
     center = problem.T_world_cam[~problem.is_edge, :3, 3].mean(0) if not problem.is_edge.all() else np.zeros(3)
     distances = np.maximum(np.linalg.norm(problem.points_world - center, axis=1), 1e-3)
+    share = LANDMARK_PRIOR if problem.inertial is None else LOOSE_LANDMARK_PRIOR
     for j, (point_world, distance) in enumerate(zip(problem.points_world, distances.tolist())):
-        noise = gtsam.noiseModel.Isotropic.Sigma(3, LANDMARK_PRIOR * distance)
+        noise = gtsam.noiseModel.Isotropic.Sigma(3, share * distance)
         graph.add(gtsam.PriorFactorPoint3(L(j), point_world, noise))
 
 

@@ -42,6 +42,7 @@ def kept(
         xy=problem.xy[seen],
         right_x=problem.right_x[seen],
         scale_pair=_scale_pair(problem.scale_pair, keyframes),
+        inertial=None if problem.inertial is None else problem.inertial.kept(keyframes),
     )
 
 

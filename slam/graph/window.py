@@ -8,8 +8,15 @@ import numpy as np
 
 from slam.camera import Rig
 from slam.config import GraphConfig
+from slam.graph.inertial_window import (
+    FIXED_COVARIANCE,
+    InertialKnowledge,
+    InertialWindow,
+    choose_inertial,
+    gauge_covariance,
+)
 from slam.mapping.map import Map
-from slam.types import Bool, Float64, Int64, Mode
+from slam.types import Bool, Float64, Int64, Keyframe, Mode
 
 EDGE_COVARIANCE = 0.1  # of the last one: what an edge keyframe knew when it left was gathered over several windows
 
@@ -32,17 +39,26 @@ class WindowProblem:
     right_x: Float64  # (O,) px, NaN where unknown
     scale_pair: tuple[int, int] | None  # mono: indices of two keyframes whose distance fixes the scale
     config: GraphConfig
+    inertial: InertialWindow | None = None  # None: the camera alone
 
 
 def choose_window(
-    world: Map, rig: Rig, mode: Mode, config: GraphConfig, covariances: dict[int, Float64]
+    world: Map,
+    rig: Rig,
+    mode: Mode,
+    config: GraphConfig,
+    covariances: dict[int, Float64],
+    known: InertialKnowledge | None = None,
 ) -> WindowProblem:
-    """The window around the newest keyframe: its most covisible keyframes free, older observers at the edge."""
+    """The window around the newest keyframe: its most covisible keyframes free, older observers at the edge.
+
+    With inertial knowledge the newest keyframes are free instead, the one before them stands at the edge: only between
+    consecutive keyframes do samples say anything.
+    """
     newest = world.last_keyframe
-    others = [k for k, _ in world.covisible(newest.landmark_ids) if k != newest.keyframe_id]
-    free = [newest.keyframe_id, *others[: config.window - 1]]
+    free = _most_covisible(world, newest, config.window) if known is None else _newest(world, newest, known.window)
     landmark_ids = _landmarks(world, free, config.max_landmarks)
-    edge = [k for k, _ in world.covisible(landmark_ids) if k not in free][: config.edge]
+    edge = _edge(world, free, landmark_ids, config.edge, known)
     keyframe_ids = np.array(sorted(free) + sorted(edge), np.int64)
     first_id = world.first_of(newest.submap_id)
     is_edge = np.array([k in edge or (k == first_id) for k in keyframe_ids.tolist()])
@@ -59,16 +75,34 @@ def choose_window(
         keyframe_ids,
         np.stack([world.keyframes[int(k)].T_world_cam for k in keyframe_ids]),
         is_edge,
-        np.stack([_prior(int(k), first_id, covariances) for k in keyframe_ids]),
+        np.stack([_prior(world.keyframes[int(k)], first_id, covariances, known) for k in keyframe_ids]),
         landmark_ids[used],
         world.points_world[landmark_ids[used]],
         keyframe_index[kept],
         (np.cumsum(used) - 1)[landmark_index[kept]],
         xy[kept],
         right_x[kept],
-        _scale_pair(keyframe_ids, is_edge, mode),
+        _scale_pair(keyframe_ids, is_edge, mode) if known is None else None,
         config,
+        choose_inertial(world, newest, keyframe_ids, known),
     )
+
+
+def _most_covisible(world: Map, newest: Keyframe, count: int) -> list[int]:
+    others = [k for k, _ in world.covisible(newest.landmark_ids) if k != newest.keyframe_id]
+    return [newest.keyframe_id, *others[: count - 1]]
+
+
+def _newest(world: Map, newest: Keyframe, count: int) -> list[int]:
+    return [keyframe.keyframe_id for keyframe in world.submap(newest.submap_id)[-count:]]
+
+
+def _edge(world: Map, free: list[int], landmark_ids: Int64, most: int, known: InertialKnowledge | None) -> list[int]:
+    """Older keyframes that see the same landmarks, the most first; with inertial knowledge also the last one."""
+    edge = [k for k, _ in world.covisible(landmark_ids) if k not in free][:most]
+    before = [] if known is None else [k.keyframe_id for k in world.submap(world.keyframes[free[0]].submap_id)]
+    before = [k for k in before if k < min(free)][-1:]
+    return edge + [k for k in before if k not in edge]
 
 
 def _landmarks(world: Map, keyframe_ids: list[int], most: int) -> Int64:
@@ -96,11 +130,15 @@ def _observations(
     )
 
 
-def _prior(keyframe_id: int, first_id: int, covariances: dict[int, Float64]) -> Float64:
+def _prior(
+    keyframe: Keyframe, first_id: int, covariances: dict[int, Float64], known: InertialKnowledge | None
+) -> Float64:
     """The first keyframe is the world; any other is known as well as the last optimisation said."""
-    if keyframe_id == first_id or keyframe_id not in covariances:
-        return np.eye(6) * 1e-10
-    return EDGE_COVARIANCE * covariances[keyframe_id]
+    if keyframe.keyframe_id == first_id and known is not None:
+        return gauge_covariance(keyframe, known)
+    if keyframe.keyframe_id == first_id or keyframe.keyframe_id not in covariances:
+        return np.eye(6) * FIXED_COVARIANCE
+    return EDGE_COVARIANCE * covariances[keyframe.keyframe_id]
 
 
 def _scale_pair(keyframe_ids: Int64, is_edge: Bool, mode: Mode) -> tuple[int, int] | None:

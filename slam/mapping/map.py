@@ -22,6 +22,7 @@ from slam.types import (
     Float32,
     Float64,
     ImuSamples,
+    InertialStates,
     Int64,
     Keyframe,
     Loop,
@@ -207,6 +208,14 @@ class Map:
             self.associate(keyframe_id, index, np.full(len(index), -1, np.int64))
         touched = np.unique(correction.outlier_landmark_ids)
         self.remove_landmarks(touched[self.observations[touched] < 2])
+        if correction.states is not None:
+            self.take_states(correction.states)
+
+    def take_states(self, states: InertialStates) -> None:
+        """Velocities and biases of keyframes."""
+        for keyframe_id, velocity, bias in zip(states.keyframe_ids.tolist(), states.velocities_world, states.biases):
+            keyframe = self.keyframes[keyframe_id]
+            self.keyframes[keyframe_id] = replace(keyframe, velocity_world=velocity, bias=bias)
 
     def move(self, keyframe_ids: list[int], landmark_ids: Int64, T_new_old: Float64, scale: float = 1.0) -> None:
         """Carry keyframes and landmarks along with a correction of the part of the map they hang on.

@@ -11,7 +11,7 @@ from slam.mapping.map import Map
 from slam.mapping.triangulation import epipolar_error_px, triangulate_checked
 from slam.matching import Matcher
 from slam.tracking.local_map import guided_search, visible
-from slam.types import Float64, Frame, Int64, Keyframe, Mode, Observation, Uint8
+from slam.types import Float64, Frame, ImuSamples, Int64, Keyframe, Mode, Observation, Uint8
 
 
 class Mapper:
@@ -29,9 +29,13 @@ class Mapper:
         T_world_cam: Float64,
         landmark_ids: Int64,
         submap_id: int = 0,
+        imu: ImuSamples | None = None,
     ) -> Keyframe:
-        """Add a keyframe that sees landmark_ids (N,), and every landmark that it makes possible."""
-        keyframe = world.add_keyframe(frame.index, observation, T_world_cam, landmark_ids, submap_id)
+        """Add a keyframe that sees landmark_ids (N,), and every landmark that it makes possible.
+
+        ``imu``: the samples since the keyframe before it in its sub-map.
+        """
+        keyframe = world.add_keyframe(frame.index, observation, T_world_cam, landmark_ids, submap_id, imu)
         colors = feature_colors(frame, observation)
         self._add_measured(world, keyframe, colors)
         neighbours = [world.keyframes[k] for k, _ in world.covisible(keyframe.landmark_ids)]

@@ -94,11 +94,13 @@ class Loop:
             "graph": self._slam.back_end.health.figures(),
             "loops": asdict(self._slam.back_end.loops),
             "map": self._map_file.figures(),
+            "inertial": self._slam.inertial_figures(),
             "command": command,
             "notes": self._notes(ending),
         }
+        truth, since_ns = self._source.ground_truth, self._slam.metric_since_ns
         return self._recorder.finish(
-            self._slam.trajectory(), self._source.ground_truth, self._slam.mode, self._slam.snapshot(), info
+            self._slam.trajectory(), truth, self._slam.mode, self._slam.snapshot(), info, since_ns
         )
 
     def _feed(self, realtime: bool) -> Iterator[Fed]:
@@ -151,7 +153,7 @@ class Loop:
     def _ground_truth_world(self) -> Float64 | None:
         """(F, 3) the true camera centres, laid over the map; None while there is too little to align."""
         truth = self._source.ground_truth
-        return None if truth is None else aligned_to(self._slam.trajectory(), truth, not self._slam.mode.is_metric)
+        return None if truth is None else aligned_to(self._slam.trajectory(), truth, not self._slam.is_metric)
 
     def _notes(self, ending: BaseException | None) -> list[str]:
         notes = [self._viewer.note] if self._viewer.note else []
@@ -163,4 +165,6 @@ class Loop:
         if self._source.skipped:
             first = self._source.skipped[0]
             notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")
+        if self._slam.metric_since_ns is not None:
+            notes.append("the error as emitted counts from the inertial start on: poses before it have no scale")
         return notes + self._slam.back_end.health.notes() + self._slam.submap_notes()

@@ -17,9 +17,19 @@ class KeyframeChoice:
         self._config = config
 
     def wanted(
-        self, result: TrackResult, mappable: Bool, frame_index: int, reference: Keyframe, last: Keyframe, world: Map
+        self,
+        result: TrackResult,
+        mappable: Bool,
+        frame_index: int,
+        reference: Keyframe,
+        last: Keyframe,
+        world: Map,
+        is_due: bool = False,
     ) -> bool:
-        """Whether to keep a tracked frame. ``mappable`` (N,) says which features have usable depth of their own."""
+        """Whether to keep a tracked frame. ``mappable`` (N,) says which features have usable depth of their own.
+
+        ``is_due``: whether a camera that moves has waited long enough, before ``max_frames`` are over.
+        """
         age = frame_index - last.frame_index
         if age < self._config.min_frames:
             return False
@@ -30,7 +40,7 @@ class KeyframeChoice:
         new_share = float((mappable & (result.landmark_ids < 0)).mean())
         if new_share > self._config.new_share and age >= 2 * self._config.min_frames:
             return True
-        return age >= self._config.max_frames and _moved(result, reference, world)
+        return (is_due or age >= self._config.max_frames) and _moved(result, reference, world)
 
 
 def _well_seen(keyframe: Keyframe, world: Map) -> int:

@@ -31,6 +31,10 @@ class MotionModel:
             return UNKNOWN_SIGMA_PX
         return float(np.clip(CAUTION * max(self._errors_px), LEAST_SIGMA_PX, UNKNOWN_SIGMA_PX))
 
+    def bridges(self, stamp_ns: int) -> bool:
+        """Whether the prediction at a time is worth trying even when the camera was lost since the last pose."""
+        return False
+
     def judge(self, error_px: float) -> None:
         """Learn how far off the last prediction was: the typical shift of the points it placed."""
         self._errors_px = [*self._errors_px, error_px][-RECENT:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from slam.geometry import similar
 from slam.mapping.map import Map
 from slam.stopwatch import Stopwatch
 from slam.tracking.tracker import Tracker
@@ -26,6 +27,10 @@ class WaitingFrames:
         """The frames that follow the first keyframe; ``seen_ids``: landmarks of the one that ended the wait."""
         self.first_keyframe_id = first_keyframe_id
         self._frames, self._T_world_cam, self._seen_ids = list(frames), np.eye(4), seen_ids
+
+    def moved(self, T_new_old: Float64, scale: float) -> None:
+        """The world they wait for became another: ``p_new = scale * R_new_old @ p_old + t_new_old``."""
+        self._T_world_cam = similar(T_new_old, scale, self._T_world_cam)
 
     def place_next(self, tracker: Tracker, world: Map) -> tuple[int, Float64] | None:
         """Stamp and T_world_cam of the first frame that still waits, None where it cannot be located."""
