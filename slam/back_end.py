@@ -31,12 +31,16 @@ from slam.tracking.tracker import TrackResult
 from slam.types import Correction, Float64, Frame, Mode, Observation, PoseCorrection
 
 
+TIED = 5  # landmarks that both ends of a loop see: a pose graph would be told less than the map knows
+
+
 @dataclass(slots=True)
 class LoopCounts:
     """What became of the loops of a run."""
 
     found: int = 0  # verified by matcher and pose
     closed: int = 0  # believed by the pose graph
+    tied: int = 0  # between keyframes that share landmarks already: fused only, the window does the rest
     refused: int = 0  # not believed: false, or the graph failed
     joined: int = 0  # sub-maps that became part of an older one
     fused: int = 0  # landmarks that were mapped twice
@@ -180,6 +184,10 @@ class BackEnd:
         older, newer = (self._map.keyframes[k] for k in (found.loop.keyframe_a, found.loop.keyframe_b))
         if older.submap_id != newer.submap_id:
             return self._join(found, older.submap_id, newer.submap_id)
+        if dict(self._map.covisible(newer.landmark_ids)).get(older.keyframe_id, 0) >= TIED:
+            self.loops.tied += 1
+            self._fuse(found)
+            return None
         loops = [loop for loop in self._map.loops if self._submap_of(loop.keyframe_a) == older.submap_id]
         with_scale = not (self._mode.is_metric or self._inertial.is_metric(older.submap_id))
         self._closing = found
