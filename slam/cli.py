@@ -156,8 +156,11 @@ def render(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     layout: Annotated[str, typer.Option(help="tum (RGB-D), euroc (stereo and IMU) or both.")] = "tum",
     seconds: Annotated[float, typer.Option(help="Length.")] = 6.0,
-    motion: Annotated[str, typer.Option(help="handheld, orbit, forward, rotation or still.")] = "handheld",
-    speed: Annotated[float, typer.Option(help="Of the motion; 1 is about 0.4 m/s.")] = 1.0,
+    scene: Annotated[str, typer.Option(help="room, or circuit: a corridor that leads back to its start.")] = "room",
+    motion: Annotated[
+        str, typer.Option(help="handheld, orbit, forward, rotation or still in the room; walk in the circuit.")
+    ] = "",
+    speed: Annotated[float, typer.Option(help="Of the motion; 1 is about 0.4 m/s, 0.8 m/s for a walk.")] = 1.0,
     loops: Annotated[int, typer.Option(help="How many times the path comes back to its start.")] = 0,
     seed: Annotated[int, typer.Option(help="Of textures, furniture, path and noise.")] = 0,
     lighting: Annotated[str, typer.Option(help="day, dim or lamp.")] = "day",
@@ -169,14 +172,17 @@ def render(
     width: Annotated[int, typer.Option(help="Pixels.")] = 640,
     height: Annotated[int, typer.Option(help="Pixels.")] = 480,
     fps: Annotated[float, typer.Option(help="Images per second.")] = 30.0,
+    processes: Annotated[int, typer.Option(help="That share the frames; the bytes don't depend on it.")] = 1,
 ) -> None:
-    """Render a recording of a furnished room with exact ground truth."""
-    from slam.rendering.render import RenderOptions, render_recording
+    """Render a recording of a furnished room or corridor with exact ground truth."""
+    from slam.rendering.options import RenderOptions
+    from slam.rendering.render import render_recording
     from slam.terminal import counting
 
     options = RenderOptions(
-        seconds=seconds, fps=fps, motion=motion, speed=speed, loops=loops, seed=seed, lighting=lighting,
+        seconds=seconds, fps=fps, scene=scene, motion=motion, speed=speed, loops=loops, seed=seed, lighting=lighting,
         repeated_furniture=repeated_furniture, blur=blur, noise=noise, layout=layout, width=width, height=height,
+        processes=processes,
     )  # fmt: skip
     with counting("rendering") as progress:
         render_recording(options, out, progress)

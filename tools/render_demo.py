@@ -4,7 +4,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from slam.rendering.render import RenderOptions, render_recording
+from slam.rendering.options import RenderOptions
+from slam.rendering.render import render_recording
 
 DEMO = Path(__file__).parents[1] / "datasets" / "demo"
 RGBD = RenderOptions(seconds=5.0, loops=1, seed=13, jpeg_quality=64, depth_noise=0.4)  # small enough to be committed

@@ -146,3 +146,16 @@ def floor_lamp(rng: Rng, place: Place) -> list[Face]:
     metal = paint.painted((60, 60, 62))
     faces = cylinder(rng, place, 0.14, 0.02, metal) + cylinder(rng, place.shifted((0, 0, 0.02)), 0.012, 1.5, metal)
     return faces + cylinder(rng, place.shifted((0, 0, 1.42)), 0.17, 0.26, partial(paint.fabric, color=(235, 215, 170)))
+
+
+def picture(rng: Rng, place: Place) -> list[Face]:
+    """A framed print, ``place`` in its middle."""
+    wide, high = float(rng.uniform(0.38, 0.58)), float(rng.uniform(0.45, 0.75))
+    back = paint.painted(paint.random_color(rng, 20, 90))
+    hidden = ("back", "front")
+    faces = box(rng, place.shifted((0, 0, -high / 2)), (wide, 0.02, high), back, hidden=hidden)
+    corner = place.point((-wide / 2, -0.01, high / 2))
+    return [
+        *faces,
+        paint_face(rng, corner, place.vector((wide, 0, 0)), place.vector((0, 0, -high)), paint.poster, 0.0018),
+    ]

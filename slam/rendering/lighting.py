@@ -9,13 +9,14 @@ import numpy as np
 
 from slam.errors import ConfigError
 from slam.rendering.rays import Surfaces
-from slam.rendering.scene import SIZE_M, WINDOW_CENTER, WINDOW_SIZE_M
+from slam.rendering.scene import Patch, Scene
 from slam.rendering.shapes import Face
 from slam.types import Float32, Float64
 
 SPACING_M = 0.05  # between the places where light is computed
 AMBIENT_RAYS = 24
 AMBIENT_REACH_M = 0.8
+LIGHT_REACH_M = 7.5  # farther off a light is not seen to be missing: 1/50 of what it gives at a metre
 GAMMA = 2.2
 
 
@@ -34,19 +35,14 @@ class Lighting:
     luminous: float  # brightness of windows and screens
 
 
-def lighting(name: str) -> Lighting:
-    """The light of ``day``, ``dim`` or ``lamp``. Raises ConfigError."""
-    x, y, z = SIZE_M
-    window = _rectangle(
-        WINDOW_CENTER + np.array([0.05, 0.0, 0.0]), (0.0, WINDOW_SIZE_M[0], 0.0), (0.0, 0.0, WINDOW_SIZE_M[1])
-    )
-    ceiling = _rectangle(np.array([x / 2, y / 2, z - 0.05]), (0.8, 0.0, 0.0), (0.0, 0.8, 0.0))
-    lamp = _rectangle(np.array([x - 0.3, 1.45, 1.75]), (0.25, 0.0, 0.0), (0.0, 0.25, 0.0))
+def lighting(name: str, scene: Scene) -> Lighting:
+    """The light of ``day``, ``dim`` or ``lamp`` in a scene. Raises ConfigError."""
     cool, warm = np.array([0.95, 1.0, 1.08]), np.array([1.15, 1.0, 0.78])
+    windows, ceiling, lamps = scene.windows, scene.ceiling_lights, scene.lamps
     known = {
-        "day": Lighting([Light(window, 3.6 * cool), Light(ceiling, 1.9 * warm)], 0.55 * cool, 1.0),
-        "dim": Lighting([Light(window, 0.5 * cool), Light(ceiling, 0.35 * warm)], 0.13 * cool, 0.5),
-        "lamp": Lighting([Light(lamp, 1.3 * warm), Light(ceiling, 0.9 * warm)], 0.22 * warm, 0.45),
+        "day": Lighting([*_lights(windows, 3.6 * cool), *_lights(ceiling, 1.9 * warm)], 0.55 * cool, 1.0),
+        "dim": Lighting([*_lights(windows, 0.5 * cool), *_lights(ceiling, 0.35 * warm)], 0.13 * cool, 0.5),
+        "lamp": Lighting([*_lights(lamps, 1.3 * warm), *_lights(ceiling, 0.9 * warm)], 0.22 * warm, 0.45),
     }
     if name not in known:
         raise ConfigError(f"lighting '{name}' is unknown; choose one of {', '.join(known)}")
@@ -83,14 +79,16 @@ def _irradiance(
     """(N, 3) linear light: ambient times its openness, plus Lambert's cosine over squared distance per light point."""
     total = light.ambient * _openness(points, normals, occluders)[:, None]
     for source in light.lights:
+        near = np.flatnonzero(np.linalg.norm(source.points_world.mean(0) - points, axis=1) < LIGHT_REACH_M)
         received = np.zeros(len(points))
         for point in source.points_world:
-            way = point - points
+            way = point - points[near]
             squared = np.maximum(np.sum(way**2, -1), 0.09)
-            cosine = np.sum(way * normals, -1) / np.sqrt(squared)
-            cosine = np.where(two_sided, np.abs(cosine), np.maximum(cosine, 0.0))
-            reached = (cosine > 0) & ~occluders.blocked(points, way, 0.98)
-            received += np.where(reached, cosine / (0.5 + squared), 0.0)
+            cosine = np.sum(way * normals[near], -1) / np.sqrt(squared)
+            cosine = np.where(two_sided[near], np.abs(cosine), cosine)
+            faced = np.flatnonzero(cosine > 0)
+            lit_there = faced[~occluders.blocked(points[near[faced]], way[faced], 0.98)]
+            received[near[lit_there]] += cosine[lit_there] / (0.5 + squared[lit_there])
         total = total + source.color * (received / len(source.points_world))[:, None]
     return total.astype(np.float32)
 
@@ -117,10 +115,14 @@ def _shaded(face: Face, light: Float32) -> Face:
     return replace(face, texture=(255 * np.maximum(bright, 0) ** (1 / GAMMA) + 0.5).astype(np.uint8))
 
 
-def _rectangle(center: Float64, across: tuple[float, ...], down: tuple[float, ...]) -> Float64:
-    """(12, 3) points on a rectangle: 4 by 3."""
-    steps_a, steps_d = (np.arange(4) - 1.5) / 4, (np.arange(3) - 1.0) / 3
-    return np.array([center + a * np.array(across) + d * np.array(down) for a in steps_a for d in steps_d])
+def _lights(patches: list[Patch], color: Float64) -> list[Light]:
+    """Each patch as 12 points, 4 by 3, that share its light."""
+    a, d = (np.arange(4) - 1.5) / 4, (np.arange(3) - 1.0) / 3
+    shares = np.stack(np.meshgrid(a, d, indexing="ij"), -1).reshape(-1, 2)
+    return [
+        Light(patch.center_world + shares @ np.stack([patch.across_world, patch.down_world]), color)
+        for patch in patches
+    ]
 
 
 TO_LINEAR = ((np.arange(256) / 255.0) ** GAMMA).astype(np.float32)

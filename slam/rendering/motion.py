@@ -11,14 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from slam.errors import ConfigError
 from slam.types import Float64
 
-MOTIONS = ("handheld", "orbit", "forward", "rotation", "still")
 R_LEVEL_CAM = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 GRAVITY_WORLD = np.array([0.0, 0.0, -9.81])  # m/s^2
-FULL_TURN_S = 20.0  # a loop this long has time to look all around
-MAX_YAW_RATE = np.radians(24.0)  # of the smooth part; the hand's jitter comes on top
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +34,15 @@ class Wave:
         return line + np.sin(angle) @ (self.amplitude * self.omega**order)
 
 
+Waves = tuple[Wave, Wave, Wave]
+
+
 @dataclass(frozen=True, eq=False)
 class Path:
     """The motion of the camera: position in the room and three angles."""
 
-    position: tuple[Wave, Wave, Wave]  # m, world
-    angles: tuple[Wave, Wave, Wave]  # rad: yaw, pitch, roll
+    position: Waves  # m, world
+    angles: Waves  # rad: yaw, pitch, roll
 
     def positions(self, times_s: Float64, order: int = 0) -> Float64:
         """(T, 3) position of the camera in the world, or its order-th derivative in time."""
@@ -113,104 +112,27 @@ def body_motion(path: Path, T_body_cam: Float64, times_s: Float64) -> BodyMotion
     )
 
 
-def make_path(
-    motion: str, clear_min: Float64, clear_max: Float64, seconds: float, loops: int, speed: float, seed: int
-) -> Path:
-    """A path inside the clear box. ``loops`` > 0: back at the start so many times within ``seconds``.
-
-    ``speed`` 1 is a calm hand: about 0.4 m/s and up to 30 deg/s. Raises ConfigError for an unknown motion.
-    """
-    if motion not in MOTIONS:
-        raise ConfigError(f"motion '{motion}' is unknown; choose one of {', '.join(MOTIONS)}")
-    rng = np.random.default_rng([seed, 77])
-    center, reach = (clear_min + clear_max) / 2, (clear_max - clear_min) / 2
-    period = seconds / loops if loops else 0.0
-    if motion == "still":
-        x, y, z = (_constant(v) for v in center)
-        return Path((x, y, z), (_constant(rng.uniform(0, 2 * np.pi)), _constant(0.15), _constant(0.0)))
-    if motion == "orbit":
-        return _orbit(rng, center, reach, period, speed)
-    if motion == "forward":
-        return _forward(rng, center, reach, seconds, speed)
-    angles = _looking_around(rng, period, speed)
-    if motion == "rotation":
-        x, y, z = (_constant(v) for v in center)
-        return Path((x, y, z), angles)
-    return Path(_walking(rng, center, reach, period, speed), angles)
-
-
-def _walking(rng: np.random.Generator, center: Float64, reach: Float64, period: float, speed: float) -> tuple:
-    """Slow sines in x, y, z scaled to 0.4 m/s (root mean square) where the room allows it, plus the hand's jitter."""
-    waves = []
-    for axis, share in enumerate((1.0, 1.0, 0.35)):
-        wave = _slow(rng, center[axis], period, speed, share * 0.4 * speed / np.sqrt(2.1))
-        room = 0.85 * reach[axis] / max(np.abs(wave.amplitude).sum(), 1e-9)
-        waves.append(_with_jitter(rng, _scaled(wave, min(1.0, room)), 0.0012))
-    return tuple(waves)
-
-
-def _looking_around(rng: np.random.Generator, period: float, speed: float) -> tuple[Wave, Wave, Wave]:
-    """Yaw swings, or turns steadily when a loop is long enough; pitch a little downwards; the hand's jitter."""
-    start = rng.uniform(0, 2 * np.pi)
-    yaw = _slow(rng, start, period, speed, 0.5 * MAX_YAW_RATE * speed)
-    turn = 2 * np.pi / period if period >= FULL_TURN_S else 0.0 if period else 0.3 * MAX_YAW_RATE
-    yaw = Wave(start, turn * rng.choice([-1.0, 1.0]), yaw.amplitude * (0.5 if turn else 1.0), yaw.omega, yaw.phase)
-    pitch = _slow(rng, 0.20, period, speed, np.radians(5) * speed)
-    roll = _slow(rng, 0.0, period, speed, np.radians(3) * speed)
-    jitter = np.radians(0.12)
-    return _with_jitter(rng, yaw, jitter), _with_jitter(rng, pitch, jitter), _with_jitter(rng, roll, jitter)
-
-
-def _orbit(rng: np.random.Generator, center: Float64, reach: Float64, period: float, speed: float) -> Path:
-    """A circle around the middle of the room, looking across it."""
-    radius = 0.85 * min(reach[:2])
-    omega = 2 * np.pi / period if period else 0.4 * speed / radius
-    phase = rng.uniform(0, 2 * np.pi)
-    x = _sine(center[0], radius, omega, phase + np.pi / 2)
-    y = _sine(center[1], radius, omega, phase)
-    z = _with_jitter(rng, _constant(center[2]), 0.001)
-    yaw = Wave(phase + np.pi, omega, *np.zeros((3, 1)))
-    pitch, roll = _with_jitter(rng, _constant(0.25), np.radians(0.1)), _constant(0.0)
-    return Path((_with_jitter(rng, x, 0.001), _with_jitter(rng, y, 0.001), z), (yaw, pitch, roll))
-
-
-def _forward(rng: np.random.Generator, center: Float64, reach: Float64, seconds: float, speed: float) -> Path:
-    """Straight along x, as far as the room allows."""
-    length = min(0.4 * speed * seconds, 1.7 * reach[0])
-    x = Wave(center[0] - length / 2, length / seconds, *np.zeros((3, 1)))
-    jittered = [_with_jitter(rng, wave, 0.001) for wave in (x, _constant(center[1]), _constant(center[2]))]
-    angles = [_with_jitter(rng, _constant(angle), np.radians(0.1)) for angle in (0.0, 0.12, 0.0)]
-    return Path((jittered[0], jittered[1], jittered[2]), (angles[0], angles[1], angles[2]))
-
-
-def _slow(rng: np.random.Generator, start: float, period: float, speed: float, rate_rms: float) -> Wave:
-    """Three slow sines whose derivative has the given root mean square; harmonics of ``period`` if it is not 0."""
-    base = 1 / period if period else 0.1 * speed
-    wanted = np.array([0.11, 0.17, 0.29]) * speed * rng.uniform(0.85, 1.15, 3)
-    hz = np.maximum(1, np.round(wanted / base)) * base if period else wanted
-    amplitude = rng.uniform(0.6, 1.0, 3) / hz / np.array([1.0, 1.6, 2.6])
-    phase = rng.uniform(0, 2 * np.pi, 3)
-    wave = Wave(start, 0.0, amplitude, 2 * np.pi * hz, phase)
-    times = np.linspace(0, 1 / hz.min() * 4, 800)
-    return _scaled(wave, rate_rms / float(np.sqrt(np.mean(wave.derivative(times, 1) ** 2))))
-
-
-def _with_jitter(rng: np.random.Generator, wave: Wave, rms: float, count: int = 10) -> Wave:
+def with_jitter(rng: np.random.Generator, wave: Wave, rms: float, count: int = 10) -> Wave:
     """Plus band-limited noise of 1 to 5 Hz, falling with frequency as the tremor of a hand does."""
     omega = 2 * np.pi * rng.uniform(1.0, 5.0, count)
     amplitude = rng.uniform(0.5, 1.0, count) / omega
     amplitude *= rms / np.sqrt(np.sum(amplitude**2) / 2)
-    parts = ((wave.amplitude, amplitude), (wave.omega, omega), (wave.phase, rng.uniform(0, 2 * np.pi, count)))
-    return Wave(wave.start, wave.rate, *(np.concatenate(part) for part in parts))
+    return joined(wave, Wave(0.0, 0.0, amplitude, omega, rng.uniform(0, 2 * np.pi, count)))
 
 
-def _scaled(wave: Wave, factor: float) -> Wave:
+def joined(a: Wave, b: Wave) -> Wave:
+    """The sum of both."""
+    parts = ((a.amplitude, b.amplitude), (a.omega, b.omega), (a.phase, b.phase))
+    return Wave(a.start + b.start, a.rate + b.rate, *(np.concatenate(part) for part in parts))
+
+
+def scaled(wave: Wave, factor: float) -> Wave:
     return Wave(wave.start, wave.rate, wave.amplitude * factor, wave.omega, wave.phase)
 
 
-def _constant(value: float) -> Wave:
+def constant(value: float) -> Wave:
     return Wave(float(value), 0.0, *np.zeros((3, 1)))
 
 
-def _sine(start: float, amplitude: float, omega: float, phase: float) -> Wave:
+def sine(start: float, amplitude: float, omega: float, phase: float) -> Wave:
     return Wave(start, 0.0, np.array([amplitude]), np.array([omega]), np.array([phase]))

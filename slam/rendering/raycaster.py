@@ -1,4 +1,4 @@
-"""Exact pictures of a room: colour, z-depth and surface of every pixel, by Open3D's RaycastingScene."""
+"""Exact pictures of a scene: colour, z-depth and surface of every pixel, by Open3D's RaycastingScene."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from slam.camera import Camera
 from slam.rendering.atlas import pack
 from slam.rendering.lighting import lighting, lit
 from slam.rendering.rays import Surfaces
-from slam.rendering.scene import Room
+from slam.rendering.scene import Scene
 from slam.rendering.shapes import Face
 from slam.types import Float32, Float64, Int64
 
@@ -31,11 +31,11 @@ class View:
 
 
 class Raycaster:
-    """Renders a room. ``world`` is the room's frame (z up); a pose T_world_cam looks along its z axis."""
+    """Renders a scene. ``world`` is the scene's frame (z up); a pose T_world_cam looks along its z axis."""
 
-    def __init__(self, room: Room, light: str = "day") -> None:
-        self._surfaces, self._face_of_triangle = _triangulated(room.faces)
-        faces = lit(room.faces, lighting(light), self._surfaces)
+    def __init__(self, scene: Scene, light: str = "day") -> None:
+        self._surfaces, self._face_of_triangle = _triangulated(scene.faces)
+        faces = lit(scene.faces, lighting(light, scene), self._surfaces)
         self._atlas = pack([face.texture for face in faces])
         self._texel_of_point = np.stack([_texel_of_point(f, c) for f, c in zip(faces, self._atlas.corners_px)])
         self._density = np.array([_texels_per_metre(face) for face in faces], np.float32)

@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 import tomli_w
 import yaml
+from numpy.typing import NDArray
 
 from slam.camera import Camera, ImuNoise
+from slam.errors import ConfigError
 from slam.geometry import quat_xyzw_from_rotation
 from slam.rendering.motion import BodyMotion
 from slam.types import Float32, Float64, Int64, Uint8
 
+CAMERAS = ("cam0", "cam1")
 DEPTH_FACTOR = 5000.0
 DEPTH_BASELINE_M = 0.08
 # Depth in steps is a picture of few values: without a row filter it compresses best.
@@ -23,57 +26,38 @@ DEPTH_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE
 class TumWriter:
     """One RGB-D recording: rgb/, depth/, rgb.txt, depth.txt, groundtruth.txt (camera to world) and rig.toml."""
 
-    def __init__(self, folder: Path, camera: Camera, jpeg_quality: int) -> None:
+    def __init__(self, folder: Path, camera: Camera) -> None:
         self._folder = folder
-        self._jpeg = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
-        self._lines: dict[str, list[str]] = {"rgb": [], "depth": [], "groundtruth": []}
         for part in ("rgb", "depth"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         (folder / "rig.toml").write_text(tomli_w.dumps(_rig(camera)))
 
-    def add(self, stamp_ns: int, color: Uint8, depth_m: Float32, T_world_cam: Float64) -> None:
-        """Write one frame; color (H, W, 3) RGB, depth in metres with 0 for unknown."""
-        stamp = _seconds(stamp_ns)
-        cv2.imwrite(str(self._folder / "rgb" / f"{stamp}.jpg"), cv2.cvtColor(color, cv2.COLOR_RGB2BGR), self._jpeg)
-        raw = np.round(depth_m * DEPTH_FACTOR).astype(np.uint16)
-        cv2.imwrite(str(self._folder / "depth" / f"{stamp}.png"), raw, DEPTH_PNG)
-        pose = (*T_world_cam[:3, 3], *quat_xyzw_from_rotation(T_world_cam[:3, :3]))
-        self._lines["rgb"].append(f"{stamp} rgb/{stamp}.jpg")
-        self._lines["depth"].append(f"{stamp} depth/{stamp}.png")
-        self._lines["groundtruth"].append(f"{stamp} " + " ".join(f"{value:.7f}" for value in pose))
-
-    def finish(self) -> None:
-        """Write the lists; without them the recording can't be read."""
-        headers = {"rgb": "# timestamp filename", "depth": "# timestamp filename"}
-        for name, lines in self._lines.items():
-            header = headers.get(name, "# timestamp tx ty tz qx qy qz qw (camera to world)")
-            (self._folder / f"{name}.txt").write_text("\n".join([header, *lines]) + "\n")
+    def finish(self, stamps_ns: Int64, T_world_cam: Float64) -> None:
+        """Write the lists, of images at (N,) stamps from (N, 4, 4) poses; without them the recording can't be read."""
+        stamps = [_seconds(stamp_ns) for stamp_ns in stamps_ns.tolist()]
+        poses = [(*T[:3, 3], *quat_xyzw_from_rotation(T[:3, :3])) for T in T_world_cam]
+        lists = {
+            "rgb": ["# timestamp filename", *(f"{stamp} rgb/{stamp}.jpg" for stamp in stamps)],
+            "depth": ["# timestamp filename", *(f"{stamp} depth/{stamp}.png" for stamp in stamps)],
+            "groundtruth": [
+                "# timestamp tx ty tz qx qy qz qw (camera to world)",
+                *(f"{stamp} " + " ".join(f"{value:.7f}" for value in pose) for stamp, pose in zip(stamps, poses)),
+            ],
+        }
+        for name, lines in lists.items():
+            (self._folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
 
 
 class EurocWriter:
     """One stereo-inertial recording: mav0/cam0, cam1, imu0 and state_groundtruth_estimate0 (body to world)."""
 
     def __init__(
-        self,
-        folder: Path,
-        camera: Camera,
-        T_body_left: Float64,
-        T_body_right: Float64,
-        rate_hz: float,
-        jpeg_quality: int,
+        self, folder: Path, camera: Camera, T_body_left: Float64, T_body_right: Float64, rate_hz: float
     ) -> None:
         self._mav = folder / "mav0"
-        self._jpeg = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
-        self._lines: dict[str, list[str]] = {"cam0": [], "cam1": []}
-        for name, T_body_cam in (("cam0", T_body_left), ("cam1", T_body_right)):
+        for name, T_body_cam in zip(CAMERAS, (T_body_left, T_body_right)):
             (self._mav / name / "data").mkdir(parents=True, exist_ok=True)
             _write_yaml(self._mav / name, _camera_yaml(camera, T_body_cam, rate_hz, name))
-
-    def add(self, stamp_ns: int, left: Uint8, right: Uint8) -> None:
-        """Write one pair of grey images (H, W)."""
-        for name, image in (("cam0", left), ("cam1", right)):
-            cv2.imwrite(str(self._mav / name / "data" / f"{stamp_ns}.jpg"), image, self._jpeg)
-            self._lines[name].append(f"{stamp_ns},{stamp_ns}.jpg")
 
     def add_imu(self, stamps_ns: Int64, gyro: Float64, accel: Float64, noise: ImuNoise) -> None:
         """Write all inertial samples, (M, 3) each in the body's frame."""
@@ -91,11 +75,30 @@ class EurocWriter:
         state = {"sensor_type": "visual-inertial", "comment": "exact state of the body", "T_BS": _matrix(np.eye(4))}
         _write_yaml(folder, state)
 
-    def finish(self) -> None:
-        """Write the lists of images; without them the recording can't be read."""
-        for name, lines in self._lines.items():
-            text = "\n".join(["#timestamp [ns],filename", *lines]) + "\n"
-            (self._mav / name / "data.csv").write_text(text)
+    def finish(self, stamps_ns: Int64) -> None:
+        """Write the lists of images at (N,) stamps; without them the recording can't be read."""
+        rows = [f"{stamp},{stamp}.jpg" for stamp in stamps_ns.tolist()]
+        for name in CAMERAS:
+            (self._mav / name / "data.csv").write_text("\n".join(["#timestamp [ns],filename", *rows]) + "\n")
+
+
+def write_rgbd(folder: Path, stamp_ns: int, color: Uint8, depth_m: Float32, jpeg_quality: int) -> None:
+    """One frame of a TUM recording; color (H, W, 3) RGB, depth in metres with 0 for unknown."""
+    stamp, jpeg = _seconds(stamp_ns), [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]
+    _save(folder / "rgb" / f"{stamp}.jpg", np.asarray(cv2.cvtColor(color, cv2.COLOR_RGB2BGR), np.uint8), jpeg)
+    _save(folder / "depth" / f"{stamp}.png", np.round(depth_m * DEPTH_FACTOR).astype(np.uint16), DEPTH_PNG)
+
+
+def write_pair(folder: Path, stamp_ns: int, left: Uint8, right: Uint8, jpeg_quality: int) -> None:
+    """One frame of a EuRoC recording: two grey images (H, W)."""
+    for name, image in zip(CAMERAS, (left, right)):
+        path = folder / "mav0" / name / "data" / f"{stamp_ns}.jpg"
+        _save(path, image, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
+
+
+def _save(path: Path, image: Uint8 | NDArray[np.uint16], settings: list[int]) -> None:
+    if not cv2.imwrite(str(path), image, settings):
+        raise ConfigError(f"render: {path} can't be written; is the disk full, or the folder gone?")
 
 
 def _rig(camera: Camera) -> dict:

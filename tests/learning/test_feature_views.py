@@ -18,7 +18,8 @@ from slam.learning.feature_pairs import (
 )
 from slam.learning.feature_recordings import RecordedViews, posed_places
 from slam.learning.feature_views import build_view_shard, places_in
-from slam.rendering.render import RenderOptions, render_recording
+from slam.rendering.options import RenderOptions
+from slam.rendering.render import render_recording
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from slam.errors import ConfigError
-from slam.rendering.motion import GRAVITY_WORLD, MOTIONS, body_motion, make_path
+from slam.rendering.box_motion import BOX_MOTIONS as MOTIONS
+from slam.rendering.box_motion import make_path
+from slam.rendering.motion import GRAVITY_WORLD, body_motion
+from slam.rendering.options import RenderOptions
 from slam.rendering.render import T_BODY_LEFT
-from slam.rendering.scene import CLEAR_MAX, CLEAR_MIN
+from slam.rendering.room import CLEAR_MAX, CLEAR_MIN
+from slam.rendering.scenes import path_through
 
 
 def path_of(motion="handheld", seconds=6.0, loops=0, speed=1.0, seed=11):
@@ -74,4 +78,4 @@ def test_a_pure_rotation_turns_on_the_spot():
 
 def test_an_unknown_motion_is_named_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"'dance'.*handheld"):
-        path_of("dance")
+        path_through(RenderOptions(motion="dance"))

@@ -5,9 +5,9 @@ import pytest
 from slam.camera import Camera
 from slam.errors import ConfigError
 from slam.geometry import apply, invert
+from slam.rendering.box_motion import make_path
 from slam.rendering.lighting import lighting
-from slam.rendering.motion import make_path
-from slam.rendering.scene import build_room
+from slam.rendering.room import CLEAR_MAX, CLEAR_MIN, build_room
 
 CAMERA = Camera(96, 72, 78.0, 80.0, 47.5, 35.5)
 DISTANCE_M = 0.11
@@ -15,7 +15,7 @@ DISTANCE_M = 0.11
 
 @pytest.fixture(scope="module")
 def poses(room):
-    path = make_path("handheld", room.clear_min_world, room.clear_max_world, 4.0, 0, 1.0, seed=2)
+    path = make_path("handheld", CLEAR_MIN, CLEAR_MAX, 4.0, 0, 1.0, seed=2)
     return path.poses(np.linspace(0.0, 4.0, 13))
 
 
@@ -68,7 +68,7 @@ def test_disparity_is_baseline_times_focal_length_over_depth(raycaster, poses):
 
 
 def test_every_pixel_shows_something_and_nothing_is_touched(room, raycaster):
-    path = make_path("handheld", room.clear_min_world, room.clear_max_world, 30.0, 1, 1.5, seed=5)
+    path = make_path("handheld", CLEAR_MIN, CLEAR_MAX, 30.0, 1, 1.5, seed=5)
     for T_world_cam in path.poses(np.linspace(0.0, 30.0, 25)):
         view = raycaster.render(T_world_cam, CAMERA)
         assert np.isfinite(view.depth_m).all()
@@ -85,4 +85,4 @@ def test_every_seed_furnishes_another_room_and_repeated_chairs_are_alike(room):
 
 def test_an_unknown_light_is_named_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"'noon'.*day, dim, lamp"):
-        lighting("noon")
+        lighting("noon", build_room(seed=0))

@@ -10,14 +10,9 @@ import yaml
 
 from slam.errors import ConfigError, MissingExtraError
 from slam.geometry import transform_from_quat_xyzw
-from slam.rendering.render import (
-    STEREO_BASELINE_M,
-    RenderOptions,
-    image_stamps_ns,
-    render_recording,
-    rgbd_camera,
-)
-from slam.rendering.scene import CLEAR_MAX, CLEAR_MIN
+from slam.rendering.options import STEREO_BASELINE_M, RenderOptions, image_stamps_ns, rgbd_camera
+from slam.rendering.render import render_recording
+from slam.rendering.room import CLEAR_MAX, CLEAR_MIN
 from slam.rig_file import load_rig
 
 SMALL = RenderOptions(seconds=0.3, fps=10.0, seed=3, layout="both", width=96, height=72)
