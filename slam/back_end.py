@@ -30,7 +30,6 @@ from slam.tracking.placed import PlacedFrames
 from slam.tracking.tracker import TrackResult
 from slam.types import Correction, Float64, Frame, Mode, Observation, PoseCorrection
 
-
 TIED = 5  # landmarks that both ends of a loop see: a pose graph would be told less than the map knows
 
 
