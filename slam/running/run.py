@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,40 +52,39 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     source = opened_source(options)
     decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
     beside, graph = _graph(options, config.run.graph_frames)
-    restored = restored_map(options, config, source)
-    fps = _rate_to_hold(options, config, source)
-    slam = Slam(
-        source.rig, source.mode, config, graph, fps, restored and compacted(restored), not options.localize_only
-    )
-    warm_up(slam, source.rig)
-    if beside is not None:
-        beside.wait_until_ready()
-    observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
-    timing = (
-        Script(source, graph, slam.video, decisions or {})
-        if isinstance(graph, ScriptedGraph)
-        else Clock(source, graph, slam.video, observed)
-    )
-    with deaf_to_ctrl_c():
-        viewer = opened_viewer(options.viewer, options.screenshot)
-    with ExitStack() as stack:
-        recorder = stack.enter_context(RunRecorder(options.out))
-        stop = stack.enter_context(StopSignals())
-        header = {"command": command_line(), "rig": source.rig.name}
-        recorder.write_config(config, header)
-        memory = stack.enter_context(RunMemory(options.record, source, config, header))
-        map_file = map_writer(options, config, source, restored, slam)
-        loop = Loop(source, slam, config, recorder, viewer, stop, on_progress, timing, memory, observed, map_file)
-        with settled_memory():
-            ending = loop.run(options.realtime)
-        slam.finish()
-        map_file.close()
-        loop.show_last()
-        viewer.close(options.screenshot or _default_screenshot(options, recorder))
-        summary = loop.finish(options, ending, command_line())
-    if beside is not None:
-        beside.close()
-    return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
+    with closing(beside) if beside is not None else nullcontext():  # whatever happens, no process is left
+        restored = restored_map(options, config, source)
+        fps = _rate_to_hold(options, config, source)
+        slam = Slam(
+            source.rig, source.mode, config, graph, fps, restored and compacted(restored), not options.localize_only
+        )
+        warm_up(slam, source.rig)
+        if beside is not None:
+            beside.wait_until_ready()
+        observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
+        timing = (
+            Script(source, graph, slam.video, decisions or {})
+            if isinstance(graph, ScriptedGraph)
+            else Clock(source, graph, slam.video, observed)
+        )
+        with deaf_to_ctrl_c():
+            viewer = opened_viewer(options.viewer, options.screenshot)
+        with ExitStack() as stack:
+            recorder = stack.enter_context(RunRecorder(options.out))
+            stop = stack.enter_context(StopSignals())
+            header = {"command": command_line(), "rig": source.rig.name}
+            recorder.write_config(config, header)
+            memory = stack.enter_context(RunMemory(options.record, source, config, header))
+            map_file = map_writer(options, config, source, restored, slam)
+            loop = Loop(source, slam, config, recorder, viewer, stop, on_progress, timing, memory, observed, map_file)
+            with settled_memory():
+                ending = loop.run(options.realtime)
+            slam.finish()
+            map_file.close()
+            loop.show_last()
+            viewer.close(options.screenshot or _default_screenshot(options, recorder))
+            summary = loop.finish(options, ending, command_line())
+        return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
 
 
 def _rate_to_hold(options: RunOptions, config: SlamConfig, source: Source) -> float:
