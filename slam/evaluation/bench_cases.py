@@ -42,8 +42,12 @@ CASES = (
     ),
     BenchCase(
         *("euroc_v101_moving_90 mono", "euroc", "sequences/euroc_v101_moving_90", "mono", "sim3"),
+        options=("--set", "inertial.use=false"),
         target_m=0.010,
         yardstick="0.0066 m at 96 %",
+    ),
+    BenchCase(
+        *("euroc_v101_moving_90 mono-inertial", "euroc", "sequences/euroc_v101_moving_90", "mono", "se3"),
     ),
     BenchCase(
         *("euroc_v101_static stereo", "euroc", "sequences/euroc_v101_static_stereo_12", "stereo", "se3"),
