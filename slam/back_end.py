@@ -14,6 +14,7 @@ from slam.camera import Rig
 from slam.config import SlamConfig
 from slam.geometry import invert
 from slam.graph import Answer, Graph
+from slam.graph.full_problem import choose_all
 from slam.graph.health import GraphHealth
 from slam.graph.window import choose_window
 from slam.inertial.initialization import InertialStart
@@ -123,6 +124,10 @@ class BackEnd:
             return None
         self._apply(answer)
         return 1.0
+
+    def adjust_all(self, max_s: float) -> None:
+        """Pose the whole map to the graph, once, for so long at most; ``take_answer`` brings the outcome."""
+        self._graph.submit(choose_all(self._map, self._rig, self._mode, self._config.graph, max_s))
 
     # --- corrections of the window ---
 

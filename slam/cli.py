@@ -81,6 +81,9 @@ def run(
     ] = None,
     runtime: Annotated[str | None, typer.Option(help="auto, torch[-compiled], onnx or openvino (extractor).")] = None,
     record: Annotated[Path | None, typer.Option(help="Folder to record into, for `slam replay`.")] = None,
+    final_ba: Annotated[
+        float | None, typer.Option(help="Seconds that adjusting the whole map at the end may take.")
+    ] = None,
     map_: Annotated[Path | None, typer.Option("--map", help="Map file to go on with; made when it is missing.")] = None,
     localize_only: Annotated[
         bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
@@ -96,7 +99,7 @@ def run(
     options = RunOptions(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
-        localize_only=localize_only,
+        localize_only=localize_only, final_ba_s=final_ba,
     )  # fmt: skip
     _run(options)
 

@@ -158,6 +158,7 @@ class RunConfig:
     ahead: int = 4  # frames read and extracted ahead in replay
     fps: float = 0.0  # frames per second to hold by giving the matcher less time; 0 for no deadline
     graph_frames: int = 5  # replay: frames from a keyframe until its optimisation, made beside, is taken; 0 in line
+    final_ba_s: float = 0.0  # a bundle adjustment of the whole map at the end may take so long; 0 for none
     viewer_hz: float = 10.0
 
 

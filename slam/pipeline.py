@@ -145,6 +145,12 @@ class Slam:
         self.keep_up()
         while len(self._waiting):
             self.use_idle_time()
+        self._wait_for_graph()
+        if self.config.run.final_ba_s > 0 and self.map.keyframes:
+            self.back_end.adjust_all(self.config.run.final_ba_s)
+            self._wait_for_graph()
+
+    def _wait_for_graph(self) -> None:
         while self.back_end.is_busy:
             self._take_correction()
             time.sleep(0.002)

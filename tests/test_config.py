@@ -46,7 +46,7 @@ def test_an_unknown_section_is_an_error_with_a_suggestion(tmp_path):
 
 
 def test_a_name_like_no_other_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"known: ahead, fps, graph_frames, seed, viewer_hz"):
+    with pytest.raises(ConfigError, match=r"known: ahead, final_ba_s, fps, graph_frames, seed, viewer_hz"):
         with_setting(SlamConfig(), "run.zzz=1")
 
 

@@ -1,5 +1,6 @@
 """The whole loop on a synthetic world with a known answer; observations are given, so no picture is looked at."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -188,3 +189,14 @@ def test_a_snapshot_is_a_copy():
     before = slam.map.points_world.copy()
     snapshot.points_world[:] = 0.0
     np.testing.assert_array_equal(slam.map.points_world, before)
+
+
+def test_adjusting_the_whole_map_at_the_end_makes_the_walk_no_worse():
+    adjusted = replace(CONFIG, run=replace(CONFIG.run, final_ba_s=20.0))
+    slam = Slam(RIG, Mode.RGBD, adjusted)
+    for i, T_world_cam in enumerate(PATH):
+        slam.process(blank_frame(i), observed(i, T_world_cam, depth=True))
+    slam.finish()
+    before, after = (np.sqrt(np.mean(errors_m(s, with_scale=False) ** 2)) for s in (walked(Mode.RGBD)[0], slam))
+    assert after < 1.1 * before and slam.back_end.health.failed == 0
+    assert slam.map.points_world.tobytes() != walked(Mode.RGBD)[0].map.points_world.tobytes()

@@ -54,6 +54,7 @@ class RunOptions:
     runtime: str | None = None
     record: Path | None = None  # folder to write what the run is given and what time decides
     decisions: Path | None = None  # folder of a recorded run whose decisions are taken again
+    final_ba_s: float | None = None  # a bundle adjustment of the whole map at the end
     map: Path | None = None  # file to go on with, or to make
     localize_only: bool = False  # in the map of that file, which stays as it is
 
@@ -124,10 +125,14 @@ def effective_config(options: RunOptions, launch_settings: dict[str, Any]) -> Sl
         config = replace(config, run=replace(config.run, seed=options.seed))
     if options.fps is not None:
         config = replace(config, run=replace(config.run, fps=options.fps))
+    if options.final_ba_s is not None:
+        config = replace(config, run=replace(config.run, final_ba_s=options.final_ba_s))
     for setting in options.settings:
         config = with_setting(config, setting)
     if not 0 <= config.run.seed <= LARGEST_SEED:
         raise ConfigError(f"run.seed: must be 0 to {LARGEST_SEED}, got {config.run.seed}; change --seed")
+    if not 0 <= config.run.final_ba_s < math.inf:
+        raise ConfigError(f"run.final_ba_s: must be at least 0 seconds, got {config.run.final_ba_s}; change --final-ba")
     if not 0 <= config.run.fps < math.inf:
         raise ConfigError(f"run.fps: must be at least 0 frames per second, got {config.run.fps}; change --fps")
     return config
