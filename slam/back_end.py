@@ -68,6 +68,7 @@ class BackEnd:
         self._covariances: dict[int, Float64] = {}  # keyframe_id -> (6, 6), of the last optimisation
         self._waiting: FoundLoop | None = None  # until the graph is free
         self._closing: FoundLoop | None = None  # with the graph
+        self.covariance: Float64 | None = None  # (6, 6) of the newest keyframe, as the last window knew it
         self.loops = LoopCounts()
         self.health = GraphHealth()
 
@@ -137,6 +138,7 @@ class BackEnd:
         before = self._map.keyframes[newest]
         self._map.apply(correction)
         self._covariances.update(zip(correction.keyframe_ids.tolist(), correction.covariances))
+        self.covariance = correction.newest_covariance
         if correction.states is not None:
             has_camera = self._submap_of(self._placed.last_keyframe_id) == before.submap_id
             self._inertial.take(correction.states, self._map, has_camera)
@@ -154,9 +156,6 @@ class BackEnd:
         ids = [keyframe.keyframe_id for keyframe in self._map.submap(submap_id)]
         self._carry(ids, start.T_new_old, start.scale)
         self._map.take_states(self._inertial.states(start))
-        of_length = np.repeat([1.0, start.scale], 3)
-        for keyframe_id in set(ids) & set(self._covariances):
-            self._covariances[keyframe_id] = self._covariances[keyframe_id] * np.outer(of_length, of_length)
         T_world_cam = self._placed.last(self._map.keyframes)
         assert T_world_cam is not None
         self._inertial.motion.moved(T_world_cam, start.scale)
@@ -166,7 +165,14 @@ class BackEnd:
         """Bring keyframes, with the landmarks they saw first and the frames that hang on them, into another world."""
         rows = np.flatnonzero(self._map.alive[: self._map.num_landmarks])
         self._map.move(keyframe_ids, rows[np.isin(self._map.observers.first(rows), keyframe_ids)], T_new_old, scale)
-        self._placed.scale(dict.fromkeys(keyframe_ids, scale))
+        self._rescale(dict.fromkeys(keyframe_ids, scale))
+
+    def _rescale(self, factors: dict[int, float]) -> None:
+        """Lengths seen from keyframes (id -> factor) are multiplied, and what is known of their places with them."""
+        self._placed.scale(factors)
+        for keyframe_id in factors.keys() & self._covariances.keys():
+            of_length = np.repeat([1.0, factors[keyframe_id]], 3)
+            self._covariances[keyframe_id] = self._covariances[keyframe_id] * np.outer(of_length, of_length)
 
     def _cull(self, newest_id: int) -> None:
         """Let keyframes go that say nothing new: one for each that comes at most, so that nobody waits."""
@@ -209,7 +215,7 @@ class BackEnd:
             return None
         self._map.deform(correction)
         factors = dict(zip(correction.keyframe_ids.tolist(), correction.scale.tolist()))
-        self._placed.scale(factors)
+        self._rescale(factors)
         self._map.loops.append(found.loop)
         self.loops.closed += 1
         self._fuse(found)

@@ -137,8 +137,9 @@ class Slam:
         """Place one of the frames that waited for a monocular map, if there are any left."""
         if len(self._waiting):
             found = self._waiting.place_next(self._tracker, self.map)
-            if found is not None:
-                self._placed.add_earlier(*found, self.map.keyframes[self._waiting.first_keyframe_id])
+            first = self.map.keyframes.get(self._waiting.first_keyframe_id)  # None: left a map that was joined
+            if found is not None and first is not None:
+                self._placed.add_earlier(*found, first)
 
     def finish(self) -> None:
         """Do what is left to do, and wait for the graph."""
@@ -146,7 +147,7 @@ class Slam:
         while len(self._waiting):
             self.use_idle_time()
         self._wait_for_graph()
-        if self.config.run.final_ba_s > 0 and self.map.keyframes:
+        if self.config.run.final_ba_s > 0 and self._grows and self.map.keyframes:
             self.back_end.adjust_all(self.config.run.final_ba_s)
             self._wait_for_graph()
 
@@ -332,6 +333,7 @@ class Slam:
             watch.ms,
             result.matches.hurried,
             max(self._submap_id, 0),
+            self.back_end.covariance,
         )
 
     def _status(self, result: TrackResult) -> TrackStatus:

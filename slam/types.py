@@ -164,6 +164,7 @@ class Track:
     ms: dict[str, float] = field(default_factory=dict)  # stage -> milliseconds
     hurried: bool = False  # the matcher left unsure, for lack of time
     submap_id: int = 0  # whose world T_world_cam is in
+    covariance: Float64 | None = None  # (6, 6) of the newest optimised keyframe given the window's edge; None: unknown
 
     @property
     def is_tracked(self) -> bool:

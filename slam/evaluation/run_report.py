@@ -43,8 +43,7 @@ class RunRecorder:
         self._health = (self.folder / "health.jsonl").open("w", encoding="utf-8")
         self._causal = (self.folder / "trajectory_causal.txt").open("w", encoding="utf-8")
         self._records: list[FrameRecord] = []
-        self._causal_stamps_ns: list[int] = []
-        self._causal_poses: list[Float64] = []
+        self._emitted: list[tuple[int, int, Float64]] = []  # stamp_ns, sub-map whose world it is, T_world_cam
         self._started_s = self._ended_s = time.perf_counter()
 
     def __enter__(self) -> RunRecorder:
@@ -78,7 +77,7 @@ class RunRecorder:
         self._health.write(json.dumps(asdict(record)) + "\n")
         self._health.flush()
         if track.T_world_cam is not None:
-            self._add_pose(record.stamp_ns, track.T_world_cam)
+            self._add_pose(record.stamp_ns, track.submap_id, track.T_world_cam)
 
     def finish(
         self,
@@ -88,13 +87,15 @@ class RunRecorder:
         snapshot: MapSnapshot,
         info: dict[str, Any] | None = None,
         metric_since_ns: int | None = None,
+        submap_id: int = 0,
     ) -> Summary:
         """Write trajectory.txt, map.ply, the pictures and summary.json, and return the summary.
 
         ``info`` goes into the summary; its ``seed``, ``command``, ``frames`` (given by the source), ``notes`` and
         ``audit`` fill the fields of that name. Ground truth that fits no stamp leads to a note, not to an error.
         ``metric_since_ns``: when inertial samples made a monocular run metric; poses emitted before that have no scale
-        and are left out of the error as emitted.
+        and are left out of the error as emitted. ``submap_id``: of ``final``; poses emitted in the world of another
+        sub-map are left out there too.
         """
         self.close()
         with written_whole(self.folder / "trajectory.txt") as path:
@@ -102,24 +103,28 @@ class RunRecorder:
         with written_whole(self.folder / "map.ply") as path:
             write_ply(path, snapshot)
         align: Align = "se3" if mode.is_metric or metric_since_ns is not None else "sim3"
-        figures, result = _errors(final, self._emitted(metric_since_ns), ground_truth, align)
+        figures, result = _errors(final, self._emitted_in(submap_id, metric_since_ns), ground_truth, align)
         summary = self._summary(mode, snapshot, info or {}, figures, len(final))
         self._draw(final, ground_truth, result, summary)
         with written_whole(self.folder / "summary.json") as path:
             summary.write(path)
         return summary
 
-    def _add_pose(self, stamp_ns: int, T_world_cam: Float64) -> None:
-        self._causal_stamps_ns.append(stamp_ns)
-        self._causal_poses.append(T_world_cam)
-        self._causal.write(_tum_line(stamp_ns, T_world_cam))
-        self._causal.flush()
+    def _add_pose(self, stamp_ns: int, submap_id: int, T_world_cam: Float64) -> None:
+        self._emitted.append((stamp_ns, submap_id, T_world_cam))
+        line = _tum_line(stamp_ns, T_world_cam)
+        if submap_id == 0:
+            self._causal.write(line)
+            self._causal.flush()
+            return
+        with (self.folder / f"trajectory_causal_{submap_id}.txt").open("a", encoding="utf-8") as file:
+            file.write(line)
 
-    def _emitted(self, metric_since_ns: int | None) -> Trajectory:
-        poses = np.array(self._causal_poses, np.float64).reshape(-1, 4, 4)
-        stamps_ns = np.array(self._causal_stamps_ns, np.int64)
-        counted = stamps_ns > (-1 if metric_since_ns is None else metric_since_ns)
-        return Trajectory(stamps_ns[counted], poses[counted])
+    def _emitted_in(self, submap_id: int, metric_since_ns: int | None) -> Trajectory:
+        since_ns = -1 if metric_since_ns is None else metric_since_ns
+        chosen = [(stamp, T) for stamp, submap, T in self._emitted if submap == submap_id and stamp > since_ns]
+        poses = np.array([T for _, T in chosen], np.float64).reshape(-1, 4, 4)
+        return Trajectory(np.array([stamp for stamp, _ in chosen], np.int64), poses)
 
     def _summary(
         self, mode: Mode, snapshot: MapSnapshot, info: dict[str, Any], figures: dict[str, Any], placed: int

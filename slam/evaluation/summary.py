@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from slam.evaluation.coverage import Coverage, coverage
 from slam.evaluation.statistics import percentiles
-from slam.types import Track, TrackStatus
+from slam.types import Float64, Track, TrackStatus
 
 LATENCY = "camera to answer"
 
@@ -36,6 +38,9 @@ class FrameRecord:
     tracked: bool = False
     hurried: bool = False  # the matcher left unsure, for lack of time
     latency_ms: float | None = None  # from the camera to the answer; None in replay, where nothing waits
+    submap_id: int = 0  # in whose world the pose was emitted
+    position_sigma: float | None = None  # of the newest optimised keyframe, given the window's edge; lengths of the map
+    turn_sigma_deg: float | None = None  # and of its rotation; both of the axis that is known least
 
     @staticmethod
     def of(track: Track, total_ms: float, dropped: int, latency_ms: float | None = None) -> FrameRecord:
@@ -56,7 +61,21 @@ class FrameRecord:
             tracked=track.is_tracked,
             hurried=track.hurried,
             latency_ms=None if latency_ms is None else round(float(latency_ms), 3),
+            submap_id=track.submap_id,
+            position_sigma=_largest_sigma(track.covariance, slice(3, 6)),
+            turn_sigma_deg=_degrees(_largest_sigma(track.covariance, slice(0, 3))),
         )
+
+
+def _largest_sigma(covariance: Float64 | None, part: slice) -> float | None:
+    """Of the axis of a pose's covariance (6, 6), rotation first, that is known least; None where nothing is known."""
+    if covariance is None:
+        return None
+    return float(np.sqrt(max(np.linalg.eigvalsh(covariance[part, part])[-1], 0.0)))
+
+
+def _degrees(angle_rad: float | None) -> float | None:
+    return None if angle_rad is None else math.degrees(angle_rad)
 
 
 @dataclass(frozen=True)

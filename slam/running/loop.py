@@ -99,9 +99,8 @@ class Loop:
             "notes": self._notes(ending),
         }
         truth, since_ns = self._source.ground_truth, self._slam.metric_since_ns
-        return self._recorder.finish(
-            self._slam.trajectory(), truth, self._slam.mode, self._slam.snapshot(), info, since_ns
-        )
+        final, snapshot, submap_id = self._slam.trajectory(), self._slam.snapshot(), self._slam.main_submap
+        return self._recorder.finish(final, truth, self._slam.mode, snapshot, info, since_ns, submap_id)
 
     def _feed(self, realtime: bool) -> Iterator[Fed]:
         if realtime:

@@ -115,6 +115,10 @@ def restored_map(options: RunOptions, config: SlamConfig, source: Source) -> Loa
         return None
     if not (options.map.exists() or options.localize_only):
         return None
+    if options.record is not None:
+        raise ConfigError(
+            f"--record: a run that goes on from {options.map} can't be replayed; leave out one of the two"
+        )
     loaded = load_map(options.map)
     if options.localize_only and not loaded.world.keyframes:
         raise MapError(f"map {options.map}: is empty, there is no place to find; run once without --localize-only")

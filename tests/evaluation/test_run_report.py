@@ -157,3 +157,32 @@ def test_the_table_names_error_speed_and_effort(tmp_path, truth):
     assert "SIM3" in rows["ATE"]
     assert rows["frames"] == "100 given, 96 tracked, 1 lost, 2 before the map, 1 skipped"
     assert rows["exit layer"].startswith("mean 1.99 (1: 33")
+
+
+def test_poses_in_the_world_of_another_submap_are_kept_apart(tmp_path, truth):
+    answers = [replace(track, submap_id=int(track.index >= 60)) for track in tracks(truth)]
+    elsewhere = np.eye(4)
+    elsewhere[:3, 3] = 50.0  # m: another world, which no alignment with the first one explains
+    apart = [
+        replace(track, T_world_cam=elsewhere @ track.T_world_cam) if track.submap_id and track.is_tracked else track
+        for track in answers
+    ]
+    with RunRecorder(tmp_path / "out") as recorder:
+        for track in apart:
+            recorder.add(track, 20.0)
+        summary = recorder.finish(poses_of(answers[:59]), truth, Mode.RGBD, EMPTY_MAP)
+    assert summary.ate_causal["rmse"] < 1e-9  # m
+    first, second = (read_tum(tmp_path / "out" / f"trajectory_causal{end}.txt") for end in ("", "_1"))
+    assert (len(first), len(second)) == (56, 40)
+    records = [json.loads(line) for line in (tmp_path / "out/health.jsonl").read_text().splitlines()]
+    assert [record["submap_id"] for record in records] == [track.submap_id for track in apart]
+
+
+def test_health_says_how_well_the_newest_keyframe_is_known(tmp_path, truth):
+    covariance = np.diag([1e-6, 4e-6, 1e-6, 1e-4, 1e-4, 9e-4])
+    with RunRecorder(tmp_path / "out") as recorder:
+        recorder.add(replace(tracks(truth)[3], covariance=covariance), 20.0)
+        recorder.add(tracks(truth)[4], 20.0)
+    known, unknown = (json.loads(line) for line in (tmp_path / "out/health.jsonl").read_text().splitlines())
+    assert known["position_sigma"] == pytest.approx(0.03) and known["turn_sigma_deg"] == pytest.approx(np.rad2deg(2e-3))
+    assert unknown["position_sigma"] is None and unknown["turn_sigma_deg"] is None
