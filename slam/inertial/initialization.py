@@ -58,7 +58,7 @@ def inertial_start(
     if isinstance(found, NotYet):
         return found
     doubt = _doubt(found, config)
-    return NotYet(doubt) if doubt else _start(found, chain.keyframe_ids)
+    return NotYet(doubt) if doubt else _start(found, chain.keyframe_ids, with_scale)
 
 
 def _fitted(chain: Chain, T_body_cam: Float64, config: InertialConfig, with_scale: bool) -> Fit | NotYet:
@@ -93,11 +93,11 @@ def _doubt(found: Fit, config: InertialConfig) -> str:
     return ""
 
 
-def _start(found: Fit, keyframe_ids: Int64) -> InertialStart:
+def _start(found: Fit, keyframe_ids: Int64, with_scale: bool) -> InertialStart:
     unknowns = found.unknowns
     R_new_old = turn_to_gravity(unknowns.gravity)
     return InertialStart(
-        math.exp(unknowns.log_scale),
+        math.exp(unknowns.log_scale) if with_scale else 1.0,
         R_new_old,
         keyframe_ids,
         unknowns.velocities @ R_new_old.T,
