@@ -23,6 +23,7 @@ from slam.loops.fusion import fuse_around
 from slam.loops.path import pose_graph_problem
 from slam.loops.recognition import Recognition
 from slam.loops.verification import FoundLoop
+from slam.mapping.certainty import Certainty
 from slam.mapping.culling import redundant_keyframe
 from slam.mapping.map import Map
 from slam.mapping.mapper import Mapper
@@ -68,7 +69,7 @@ class BackEnd:
         self._covariances: dict[int, Float64] = {}  # keyframe_id -> (6, 6), of the last optimisation
         self._waiting: FoundLoop | None = None  # until the graph is free
         self._closing: FoundLoop | None = None  # with the graph
-        self.covariance: Float64 | None = None  # (6, 6) of the newest keyframe, as the last window knew it
+        self.certainty = Certainty()
         self.loops = LoopCounts()
         self.health = GraphHealth()
 
@@ -90,6 +91,7 @@ class BackEnd:
             keyframe = self._mapper.insert(
                 self._map, frame, observation, result.T_world_cam, result.landmark_ids, submap_id, imu
             )
+            self.certainty.put(keyframe.keyframe_id, self.covariance(result))
             self._placed.became(keyframe)
             self._cull(keyframe.keyframe_id)
             start = self._start_inertial(submap_id)
@@ -97,6 +99,11 @@ class BackEnd:
         with watch("loop"):
             self.recognize(keyframe.keyframe_id)
         return start
+
+    def covariance(self, result: TrackResult) -> Float64 | None:
+        """(6, 6) of the last placed frame's pose, which is ``result``; None where it is unknown."""
+        place = self._placed.frames[self._placed.last_number]
+        return self.certainty.of_frame(place.keyframe_id, place.T_keyframe_cam, result.information)
 
     def optimize(self, watch: Stopwatch) -> None:
         """Hand the neighbourhood of the newest keyframe to the graph."""
@@ -138,7 +145,8 @@ class BackEnd:
         before = self._map.keyframes[newest]
         self._map.apply(correction)
         self._covariances.update(zip(correction.keyframe_ids.tolist(), correction.covariances))
-        self.covariance = correction.newest_covariance
+        if correction.joint_covariance is not None:
+            self.certainty.learn(correction.keyframe_ids, correction.T_world_cam, correction.joint_covariance)
         if correction.states is not None:
             has_camera = self._submap_of(self._placed.last_keyframe_id) == before.submap_id
             self._inertial.take(correction.states, self._map, has_camera)
@@ -156,6 +164,9 @@ class BackEnd:
         ids = [keyframe.keyframe_id for keyframe in self._map.submap(submap_id)]
         self._carry(ids, start.T_new_old, start.scale)
         self._map.take_states(self._inertial.states(start))
+        first = self._map.keyframes[min(ids)]
+        T_first = {k: invert(first.T_world_cam) @ self._map.keyframes[k].T_world_cam for k in ids}
+        self.certainty.stretch(first.keyframe_id, T_first, start.scale_sigma)
         T_world_cam = self._placed.last(self._map.keyframes)
         assert T_world_cam is not None
         self._inertial.motion.moved(T_world_cam, start.scale)
@@ -170,6 +181,7 @@ class BackEnd:
     def _rescale(self, factors: dict[int, float]) -> None:
         """Lengths seen from keyframes (id -> factor) are multiplied, and what is known of their places with them."""
         self._placed.scale(factors)
+        self.certainty.scale(factors)
         for keyframe_id in factors.keys() & self._covariances.keys():
             of_length = np.repeat([1.0, factors[keyframe_id]], 3)
             self._covariances[keyframe_id] = self._covariances[keyframe_id] * np.outer(of_length, of_length)
@@ -184,6 +196,7 @@ class BackEnd:
         self._map.remove_keyframe(gone.keyframe_id, heir.keyframe_id)
         self._recognition.forget(gone.keyframe_id)
         self._covariances.pop(gone.keyframe_id, None)
+        self.certainty.forget(gone.keyframe_id)
 
     # --- loops ---
 
@@ -227,6 +240,7 @@ class BackEnd:
         ids = [keyframe.keyframe_id for keyframe in self._map.submap(newer_id)]
         scale = found.loop.scale_a_b
         self._carry(ids, found.T_older_newer(a, b), scale)
+        self.certainty.joined(ids, found.loop.keyframe_a, found.loop.keyframe_b, found.loop.T_a_b)
         self._inertial.joined(older_id, newer_id)
         kept, given_up = min(older_id, newer_id), max(older_id, newer_id)
         self._map.relabel([k.keyframe_id for k in self._map.submap(given_up)], kept)

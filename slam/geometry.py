@@ -53,6 +53,15 @@ def exp_se3(xi: Float64) -> Float64:
     return transform(np.eye(3) + a * W + b * W_W, V @ rho)
 
 
+def adjoint(T_a_b: Float64) -> Float64:
+    """(6, 6) that brings a small motion in the tangent of b to that of a, rotation first; or a stack (..., 6, 6)."""
+    R, t = T_a_b[..., :3, :3], T_a_b[..., None, :3, 3]
+    moved = np.zeros((*T_a_b.shape[:-2], 6, 6))
+    moved[..., :3, :3] = moved[..., 3:, 3:] = R
+    moved[..., 3:, :3] = np.swapaxes(np.cross(t, np.swapaxes(R, -1, -2)), -1, -2)
+    return moved
+
+
 def skew(v: Float64) -> Float64:
     """(3, 3) with ``skew(v) @ w == cross(v, w)``."""
     return np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])

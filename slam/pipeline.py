@@ -217,6 +217,7 @@ class Slam:
             reason = f"too few features with depth ({count})"
             return self._track(frame, observation, TrackResult(None, nothing, reason), -1, watch)
         keyframe = self._mapper.insert(self.map, frame, observation, np.eye(4), nothing, self._new_submap())
+        self.back_end.certainty.hold(keyframe.keyframe_id)
         return self._begin(frame, observation, keyframe.keyframe_id, Matches.none(), watch)
 
     def _bootstrap_mono(self, frame: Frame, observation: Observation, watch: Stopwatch) -> Track:
@@ -235,6 +236,7 @@ class Slam:
         nothing_a = np.full(len(start.observation_a), -1, np.int64)
         first = self.map.add_keyframe(start.frame_a.index, start.observation_a, np.eye(4), nothing_a, submap_id)
         colors = feature_colors(start.frame_a, start.observation_a)[start.index_a]
+        self.back_end.certainty.hold(first.keyframe_id)
         ids = self.map.add_landmarks(first.keyframe_id, start.points_world, start.index_a, colors)
         seen = np.full(len(observation), -1, np.int64)
         seen[start.index_b] = ids
@@ -333,7 +335,7 @@ class Slam:
             watch.ms,
             result.matches.hurried,
             max(self._submap_id, 0),
-            self.back_end.covariance,
+            None if result.T_world_cam is None else self.back_end.covariance(result),
         )
 
     def _status(self, result: TrackResult) -> TrackStatus:

@@ -164,7 +164,7 @@ class Track:
     ms: dict[str, float] = field(default_factory=dict)  # stage -> milliseconds
     hurried: bool = False  # the matcher left unsure, for lack of time
     submap_id: int = 0  # whose world T_world_cam is in
-    covariance: Float64 | None = None  # (6, 6) of the newest optimised keyframe given the window's edge; None: unknown
+    covariance: Float64 | None = None  # (6, 6) of T_world_cam in its tangent, rotation first; None: unknown
 
     @property
     def is_tracked(self) -> bool:
@@ -222,7 +222,7 @@ class Correction:
     ms: float = 0.0  # time the optimisation took
     failure: str = ""  # why nothing was corrected, "" when all is well; the kind, and after a colon its figures
     set_aside: dict[str, int] = field(default_factory=dict)  # what could not be used, kind -> how many; often empty
-    newest_covariance: Float64 | None = None  # (6, 6) of the newest keyframe, all else marginalised out; None: unknown
+    joint_covariance: Float64 | None = None  # (6K, 6K) of the poses to each other, the edge not held; None: unknown
     out_of_time: bool = False  # ended by its time limit: the best until then
     states: InertialStates | None = None  # where there are inertial samples
 

@@ -39,8 +39,9 @@ class FrameRecord:
     hurried: bool = False  # the matcher left unsure, for lack of time
     latency_ms: float | None = None  # from the camera to the answer; None in replay, where nothing waits
     submap_id: int = 0  # in whose world the pose was emitted
-    position_sigma: float | None = None  # of the newest optimised keyframe, given the window's edge; lengths of the map
+    position_sigma: float | None = None  # of the emitted pose in its sub-map's world; lengths of the map
     turn_sigma_deg: float | None = None  # and of its rotation; both of the axis that is known least
+    covariance: list[float] | None = None  # of the pose in its tangent, rotation first; upper triangle, row by row
 
     @staticmethod
     def of(track: Track, total_ms: float, dropped: int, latency_ms: float | None = None) -> FrameRecord:
@@ -64,6 +65,7 @@ class FrameRecord:
             submap_id=track.submap_id,
             position_sigma=_largest_sigma(track.covariance, slice(3, 6)),
             turn_sigma_deg=_degrees(_largest_sigma(track.covariance, slice(0, 3))),
+            covariance=None if track.covariance is None else _upper(track.covariance),
         )
 
 
@@ -72,6 +74,11 @@ def _largest_sigma(covariance: Float64 | None, part: slice) -> float | None:
     if covariance is None:
         return None
     return float(np.sqrt(max(np.linalg.eigvalsh(covariance[part, part])[-1], 0.0)))
+
+
+def _upper(covariance: Float64) -> list[float]:
+    """21 numbers to seven digits."""
+    return [float(f"{value:.6e}") for value in covariance[np.triu_indices(6)]]
 
 
 def _degrees(angle_rad: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""A solved problem read back: poses, points, how well they are known, and which observations do not agree."""
+"""A solved problem read back: poses, points, and which observations do not agree."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from gtsam.symbol_shorthand import L, X
 
 from slam.graph import inertial
-from slam.graph.clean import has_place, is_covariance, loose_covariance
-from slam.graph.factors import landmark_keys, ordering_of, pose_keys
+from slam.graph.clean import has_place
 from slam.graph.reprojection import LEAST_DEPTH, errors_px, points_in_cameras
 from slam.graph.window import WindowProblem
 from slam.types import Bool, Correction, Float64, InertialStates
@@ -39,42 +38,6 @@ def solution_of(problem: WindowProblem, values: gtsam.Values, of_states: Float64
         return Solution(T_world_cam, points_world)
     states = inertial.states_of(problem.inertial, problem.keyframe_ids, values, of_states)
     return Solution(inertial.camera_poses(problem.inertial, T_world_cam), points_world, states)
-
-
-def information_of_poses(problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values) -> Float64:
-    """(6K, 6K) of all poses, landmarks marginalised out. RuntimeError, naming a variable, where it is indeterminate."""
-    linear = graph.linearize(values)
-    _, of_poses = linear.eliminatePartialSequential(ordering_of(landmark_keys(problem)))
-    information, _ = of_poses.hessian(ordering_of(pose_keys(problem)))
-    return information
-
-
-def conditional_covariances(problem: WindowProblem, information: Float64) -> tuple[Float64, int]:
-    """(K, 6, 6) of every pose given the other poses: the prior at the next window's edge; and how many are loose.
-
-    The plain marginal would let the edge drift as one body, scale included: its correlations are what hold it.
-    """
-    blocks = information.reshape(-1, 6, len(information) // 6, 6)
-    covariances = np.stack([_inverse(blocks[i, :, i]) for i in range(len(blocks))])
-    unknown = np.isnan(covariances).any((1, 2))
-    covariances[unknown] = loose_covariance(problem)
-    return covariances, int(unknown.sum())
-
-
-def marginal_covariance(information: Float64, row: int) -> Float64 | None:
-    """(6, 6) of one pose, all others marginalised out, given the priors at the edge; None where it is unknown."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 1.0 / np.sqrt(np.diag(information))  # priors outweigh pixels by ten orders and more
-    if not np.isfinite(scale).all():
-        return None
-    rows = slice(6 * row, 6 * row + 6)
-    try:
-        columns = np.linalg.solve(information * np.outer(scale, scale), np.eye(len(information))[:, rows])
-    except np.linalg.LinAlgError:
-        return None
-    covariance = columns[rows] * np.outer(scale[rows], scale[rows])
-    covariance = 0.5 * (covariance + covariance.T)
-    return covariance if is_covariance(covariance) else None
 
 
 def correction_of(problem: WindowProblem, solved: WindowProblem, solution: Solution) -> Correction:
@@ -114,13 +77,3 @@ def _judged_again(problem: WindowProblem, solved: WindowProblem, solution: Solut
 def _ended_behind(solved: WindowProblem, solution: Solution) -> int:
     points_cam = points_in_cameras(solved, solution.T_world_cam, solution.points_world)
     return int((points_cam[:, 2] <= LEAST_DEPTH).sum())
-
-
-def _inverse(information: Float64) -> Float64:
-    """The covariance (6, 6) of an information matrix, NaN where that is none."""
-    try:
-        covariance = np.linalg.inv(information)
-    except np.linalg.LinAlgError:
-        return np.full((6, 6), np.nan)
-    is_one = np.isfinite(covariance).all() and np.all(np.diag(covariance) > 0)
-    return np.where(is_one, covariance, np.nan)

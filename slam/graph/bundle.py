@@ -13,17 +13,14 @@ import numpy as np
 from slam.graph import no_correction
 from slam.graph.answer import (
     Solution,
-    conditional_covariances,
     correction_of,
-    information_of_poses,
-    marginal_covariance,
     solution_of,
 )
 from slam.graph.blame import Blame, blame_of_error, blame_of_result, relieved
 from slam.graph.clean import cleaned, in_range
+from slam.graph.covariance import PoseInformation, conditional_covariances, joint_covariance, pose_information
 from slam.graph.descent import descend, parameters_of
 from slam.graph.factors import (
-    camera_graph,
     factor_graph,
     landmark_keys,
     ordering_of,
@@ -31,9 +28,8 @@ from slam.graph.factors import (
     start_values,
     state_keys,
 )
-from slam.graph.inertial import with_states
 from slam.graph.window import WindowProblem
-from slam.types import Correction, Float64
+from slam.types import Correction
 
 MIN_OBSERVATIONS = 20
 ATTEMPTS = 4  # at a problem, each without what spoiled the one before
@@ -56,7 +52,7 @@ class Outcome:
     """An attempt that can be believed."""
 
     solution: Solution
-    information: Float64 | None  # (6K, 6K) of the poses
+    known: PoseInformation | None
     out_of_time: bool
 
 
@@ -100,20 +96,11 @@ def _attempt(problem: WindowProblem, method: Method, end_s: float) -> Outcome | 
     try:
         graph, parameters = factor_graph(problem), _parameters(problem, method)
         descent = descend(graph, start_values(problem), parameters, method.most_steps, end_s, method.clock)
-        information, of_states = _known(problem, graph, descent.values) if method.with_covariances else (None, None)
+        known = pose_information(problem, descent.values) if method.with_covariances else None
     except (RuntimeError, ValueError) as error:  # all that GTSAM throws
         return blame_of_error(problem, error)
-    solution = solution_of(problem, descent.values, of_states)
-    return blame_of_result(problem, solution, descent) or Outcome(solution, information, descent.out_of_time)
-
-
-def _known(
-    problem: WindowProblem, graph: gtsam.NonlinearFactorGraph, values: gtsam.Values
-) -> tuple[Float64, Float64 | None]:
-    """Information (6K, 6K) of the cameras' poses, and covariances (C, 9, 9) of what inertial samples add."""
-    if problem.inertial is None:
-        return information_of_poses(problem, graph, values), None
-    return with_states(information_of_poses(problem, camera_graph(problem), values), problem.inertial, values)
+    solution = solution_of(problem, descent.values, None if known is None else known.of_states)
+    return blame_of_result(problem, solution, descent) or Outcome(solution, known, descent.out_of_time)
 
 
 def _parameters(problem: WindowProblem, method: Method) -> gtsam.LevenbergMarquardtParams:
@@ -123,15 +110,15 @@ def _parameters(problem: WindowProblem, method: Method) -> gtsam.LevenbergMarqua
 
 def _correction(problem: WindowProblem, usable: WindowProblem, outcome: Outcome, counts: Counter[str]) -> Correction:
     correction = correction_of(in_range(problem)[0], usable, outcome.solution)
-    covariances, newest_covariance = np.zeros((0, 6, 6)), None
-    if outcome.information is not None:
-        covariances, loose = conditional_covariances(usable, outcome.information)
-        newest_covariance = marginal_covariance(outcome.information, int(np.argmax(usable.keyframe_ids)))
+    covariances, joint = np.zeros((0, 6, 6)), None
+    if outcome.known is not None:
+        covariances, loose = conditional_covariances(usable, outcome.known.held)
+        joint = joint_covariance(usable, outcome.known.free)
         counts = counts + Counter({"covariances not positive definite": loose})
     return replace(
         correction,
         covariances=covariances,
-        newest_covariance=newest_covariance,
+        joint_covariance=joint,
         out_of_time=outcome.out_of_time,
         set_aside=dict(counts + Counter(correction.set_aside)),
     )

@@ -54,18 +54,29 @@ def factor_graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
 
     The poses are those of the camera, with inertial samples those of the body.
     """
-    graph = camera_graph(problem)
+    graph = observation_graph(problem)
+    for _, prior in pose_priors(problem):
+        graph.add(prior)
     if problem.inertial is not None:
         for factor in [*inertial.state_priors(problem.inertial), *inertial.step_factors(problem.inertial)]:
             graph.add(factor)
     return graph
 
 
-def camera_graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
-    """The same without the inertial samples."""
+def pose_priors(problem: WindowProblem) -> list[tuple[int, gtsam.NonlinearFactor]]:
+    """What is known of the keyframes at the edge: each one's row, and its factor."""
+    poses, covariances = _poses(problem), problem.prior_covariances
+    if problem.inertial is not None:
+        covariances = inertial.in_body(problem.inertial, covariances)
+    noise = gtsam.noiseModel.Gaussian.Covariance
+    rows = np.flatnonzero(problem.is_edge).tolist()
+    return [(i, gtsam.PriorFactorPose3(X(i), gtsam.Pose3(poses[i]), noise(covariances[i]))) for i in rows]
+
+
+def observation_graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
+    """What the pictures say, and what keeps points and scale where they say nothing."""
     graph = gtsam.NonlinearFactorGraph()
     _add_observations(graph, problem)
-    _add_pose_priors(graph, problem)
     _add_landmark_priors(graph, problem)
     _add_scale(graph, problem)
     return graph
@@ -101,15 +112,6 @@ def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseM
     s2, d2 = config.sigma_px**2, config.sigma_disparity_px**2
     stereo = gtsam.noiseModel.Gaussian.Covariance(np.array([[s2, s2, 0.0], [s2, s2 + d2, 0.0], [0.0, 0.0, s2]]))
     return gtsam.noiseModel.Robust.Create(huber, mono), gtsam.noiseModel.Robust.Create(huber, stereo)
-
-
-def _add_pose_priors(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem) -> None:
-    poses, covariances = _poses(problem), problem.prior_covariances
-    if problem.inertial is not None:
-        covariances = inertial.in_body(problem.inertial, covariances)
-    for i in np.flatnonzero(problem.is_edge).tolist():
-        noise = gtsam.noiseModel.Gaussian.Covariance(covariances[i])
-        graph.add(gtsam.PriorFactorPose3(X(i), gtsam.Pose3(poses[i]), noise))
 
 
 def _poses(problem: WindowProblem) -> Float64:

@@ -13,7 +13,7 @@ import numpy as np
 from gtsam.symbol_shorthand import B, V, X
 
 from slam.camera import ImuNoise
-from slam.geometry import invert, skew
+from slam.geometry import adjoint, invert
 from slam.graph.inertial_window import InertialWindow
 from slam.inertial.integration import GRAVITY_WORLD, INTEGRATION_SIGMA_M, steps
 from slam.types import Float64, ImuSamples, InertialStates, Int64
@@ -33,7 +33,7 @@ def camera_poses(inertial: InertialWindow, T_world_body: Float64) -> Float64:
 
 def in_body(inertial: InertialWindow, covariances_cam: Float64) -> Float64:
     """Covariances (..., 6, 6) of poses in the body's tangent, of ones in the camera's; rotation first."""
-    moved = _adjoint(inertial.T_body_cam)
+    moved = adjoint(inertial.T_body_cam)
     return moved @ covariances_cam @ moved.T
 
 
@@ -81,31 +81,34 @@ def state_priors(inertial: InertialWindow) -> list[gtsam.NonlinearFactor]:
     ]
 
 
-def with_states(of_poses: Float64, inertial: InertialWindow, result: gtsam.Values) -> tuple[Float64, Float64]:
+def with_states(
+    of_poses: Float64, of_priors: Float64, inertial: InertialWindow, result: gtsam.Values
+) -> tuple[Float64, Float64]:
     """Information of the cameras' poses (6K, 6K) with what the samples add, and covariances (C, 9, 9) of the states.
 
-    ``of_poses`` (6K, 6K) is what the cameras and the edge say of the body's poses. A state's covariance (velocity,
-    then bias) is made of that and of the steps before it only: the steps after it are in the next windows too, and
-    must not be counted twice.
+    ``of_poses`` (6K, 6K) is what the cameras say of the body's poses, ``of_priors`` what the edge does; the first
+    answer is without it. A state's covariance (velocity, then bias) is made of both and of the steps before it only:
+    the steps after it are in the next windows too, and must not be counted twice.
     """
     size, count = len(of_poses), len(inertial.keyframe_index)
-    information = np.zeros((size + 9 * count, size + 9 * count))
-    information[:size, :size] = of_poses
+    information, held = (np.zeros((size + 9 * count, size + 9 * count)) for _ in range(2))
+    information[:size, :size], held[:size, :size] = of_poses, of_priors
     for factor in state_priors(inertial):
         _add(information, factor, inertial, result, size)
     covariances = np.empty((count, 9, 9))
     for c, factor in enumerate(step_factors(inertial)):
-        covariances[c] = _last_state(information[: size + 9 * (c + 1), : size + 9 * (c + 1)])
+        known = slice(size + 9 * (c + 1))
+        covariances[c] = _last_state(information[known, known] + held[known, known])
         _add(information, factor, inertial, result, size)
-    covariances[-1] = _last_state(information)
+    covariances[-1] = _last_state(information + held)
     of_states, shared = information[size:, size:], information[:size, size:]
     of_bodies = information[:size, :size] - shared @ np.linalg.solve(of_states, shared.T)
-    return _of_cameras(of_bodies, inertial), covariances
+    return of_cameras(of_bodies, inertial), covariances
 
 
-def _of_cameras(of_bodies: Float64, inertial: InertialWindow) -> Float64:
+def of_cameras(of_bodies: Float64, inertial: InertialWindow) -> Float64:
     """Information (6K, 6K) of poses in the cameras' tangents, of that in the body's."""
-    moved, count = _adjoint(inertial.T_body_cam), len(of_bodies) // 6
+    moved, count = adjoint(inertial.T_body_cam), len(of_bodies) // 6
     blocks = moved.T @ of_bodies.reshape(count, 6, count, 6).transpose(0, 2, 1, 3) @ moved
     return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3)).reshape(6 * count, 6 * count)
 
@@ -160,11 +163,3 @@ def _preintegrated(
 
 def _bias(bias: Float64) -> gtsam.imuBias.ConstantBias:
     return gtsam.imuBias.ConstantBias(bias[:3], bias[3:])
-
-
-def _adjoint(T_a_b: Float64) -> Float64:
-    """(6, 6) that brings a small motion in the tangent of b to that of a; rotation first, as GTSAM has it."""
-    adjoint = np.zeros((6, 6))
-    adjoint[:3, :3] = adjoint[3:, 3:] = T_a_b[:3, :3]
-    adjoint[3:, :3] = skew(T_a_b[:3, 3]) @ T_a_b[:3, :3]
-    return adjoint

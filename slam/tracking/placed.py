@@ -72,6 +72,11 @@ class PlacedFrames:
                 self._put(number, Place(place.stamp_ns, keyframe_id, T_keyframe_cam, place.run))
 
     @property
+    def last_number(self) -> int:
+        """Of the last frame; -1 before the first."""
+        return self._last
+
+    @property
     def last_keyframe_id(self) -> int:
         """Of the keyframe that the last frame hangs on; -1 before the first."""
         return -1 if self._last < 0 else self.frames[self._last].keyframe_id

@@ -31,6 +31,7 @@ class TrackResult:
     matches: Matches = field(default_factory=Matches.none)
     inliers: int = 0
     prediction_error_px: float = np.nan  # typical distance between the points' predicted and found places
+    information: Float64 | None = None  # (6, 6) of the pose given the landmarks, in the camera's tangent
 
 
 class Tracker:
@@ -101,36 +102,36 @@ class Tracker:
             return TrackResult(None, nothing, "no pose explains the matches", matches)
         T_world_cam, inliers = solved
         landmark_ids = _only(landmark_ids, index[inliers])
-        T_world_cam, landmark_ids = self._refine(observation, world, T_world_cam, landmark_ids)
-        T_world_cam, landmark_ids = self._search(observation, world, T_world_cam, landmark_ids, nearby)
+        T_world_cam, landmark_ids, _ = self._refine(observation, world, T_world_cam, landmark_ids)
+        T_world_cam, landmark_ids, known = self._search(observation, world, T_world_cam, landmark_ids, nearby)
         inlier_count = int((landmark_ids >= 0).sum())
         if inlier_count < self._config.min_inliers:
             return TrackResult(None, nothing, f"too few inliers ({inlier_count})", matches)
-        return TrackResult(T_world_cam, landmark_ids, "", matches, inlier_count)
+        return TrackResult(T_world_cam, landmark_ids, "", matches, inlier_count, information=known)
 
     def _refine(
         self, observation: Observation, world: Map, T_world_cam: Float64, landmark_ids: Int64
-    ) -> tuple[Float64, Int64]:
-        """A better pose, and the landmarks that agree with it."""
+    ) -> tuple[Float64, Int64, Float64 | None]:
+        """A better pose, the landmarks that agree with it, and its information; None where too little is seen."""
         index = np.flatnonzero(landmark_ids >= 0)
         if len(index) < 4:
-            return T_world_cam, landmark_ids
+            return T_world_cam, landmark_ids, None
         seen = self._measurements(observation, world, index, landmark_ids[index])
-        T_world_cam, _ = refine_pose(self._camera, self._baseline_m, seen, T_world_cam, sigma_px=1.0)
+        T_world_cam, information = refine_pose(self._camera, self._baseline_m, seen, T_world_cam, sigma_px=1.0)
         agree = self._agree(T_world_cam, seen)
-        return T_world_cam, _only(landmark_ids, index[agree])
+        return T_world_cam, _only(landmark_ids, index[agree]), information
 
     def _search(
         self, observation: Observation, world: Map, T_world_cam: Float64, landmark_ids: Int64, nearby: Int64
-    ) -> tuple[Float64, Int64]:
+    ) -> tuple[Float64, Int64, Float64 | None]:
         """Find more of the local map around the pose, refine again, and keep the statistics that culling lives on."""
         view = visible(world, nearby, T_world_cam, self._camera, 0.0)
         index, ids = guided_search(world, view, observation, landmark_ids, self._config)
         landmark_ids = landmark_ids.copy()
         landmark_ids[index] = ids
-        T_world_cam, landmark_ids = self._refine(observation, world, T_world_cam, landmark_ids)
+        T_world_cam, landmark_ids, known = self._refine(observation, world, T_world_cam, landmark_ids)
         _count(world, view, landmark_ids)
-        return T_world_cam, landmark_ids
+        return T_world_cam, landmark_ids, known
 
     def _measurements(
         self, observation: Observation, world: Map, index: Int64, landmark_ids: Int64

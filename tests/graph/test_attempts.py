@@ -11,10 +11,11 @@ from known_windows import PATH, is_finite, pose_error_m, window, with_rows
 from slam.config import GraphConfig
 from slam.geometry import exp_se3
 from slam.graph import factors
-from slam.graph.answer import Solution, conditional_covariances, marginal_covariance
+from slam.graph.answer import Solution
 from slam.graph.blame import blame_of_error, blame_of_result, relieved
 from slam.graph.bundle import optimize
 from slam.graph.clean import is_covariance
+from slam.graph.covariance import conditional_covariances, joint_covariance
 from slam.graph.descent import Descent
 
 
@@ -116,7 +117,7 @@ def test_a_pose_of_which_nothing_is_known_gets_a_loose_covariance():
     covariances, loose = conditional_covariances(problem, information)
     assert loose == 1 and all(map(is_covariance, covariances))
     assert np.trace(covariances[2]) > 1e3 * np.trace(covariances[1])
-    assert marginal_covariance(information, 5) is None
+    assert joint_covariance(problem, information) is None
 
 
 def test_priors_that_shrink_with_every_window_stay_numbers():

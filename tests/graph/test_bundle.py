@@ -2,19 +2,15 @@
 
 from dataclasses import replace
 
-import gtsam
 import numpy as np
 import pytest
-from gtsam.symbol_shorthand import X
 from known_windows import CONFIG, PATH, mapped, point_error_m, pose_error_m, rms, window
 from synthetic_world import CAMERA, RIG
 
 from slam.config import GraphConfig
 from slam.geometry import exp_se3, invert
 from slam.graph import InlineGraph
-from slam.graph.answer import conditional_covariances, information_of_poses, marginal_covariance
 from slam.graph.bundle import optimize
-from slam.graph.factors import factor_graph, start_values
 from slam.graph.window import choose_window
 from slam.types import Mode
 
@@ -129,39 +125,6 @@ def test_a_monocular_window_keeps_its_scale():
     answer = optimize(problem)
     before, after = (np.linalg.norm(T[1, :3, 3] - T[0, :3, 3]) for T in (problem.T_world_cam, answer.T_world_cam))
     assert after == pytest.approx(before, rel=0.005)
-
-
-def test_covariances_are_proper_and_smaller_where_more_is_known():
-    problem = window()
-    answer, blind = optimize(problem), optimize(window(depth=False))
-    for covariance in answer.covariances:
-        np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
-        assert np.linalg.eigvalsh(covariance).min() > 0
-    assert (
-        np.trace(answer.covariances[2:], axis1=1, axis2=2) < np.trace(blind.covariances[2:], axis1=1, axis2=2)
-    ).all()
-
-
-def test_covariances_are_those_of_the_marginals_of_all_poses():
-    problem = window(depth=False)
-    graph, values = factor_graph(problem), start_values(problem)
-    keys = gtsam.KeyVector([X(i) for i in range(6)])
-    information = gtsam.Marginals(graph, values).jointMarginalInformation(keys)
-    expected = np.stack([np.linalg.inv(information.at(X(i), X(i))) for i in range(6)])
-    found, loose = conditional_covariances(problem, information_of_poses(problem, graph, values))
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max())
-    assert loose == 0
-
-
-@pytest.mark.parametrize("depth", [True, False])
-def test_the_newest_covariance_is_the_marginal_given_all_that_holds_the_window(depth):
-    problem = window(depth=depth)
-    graph, values = factor_graph(problem), start_values(problem)
-    expected = gtsam.Marginals(graph, values).marginalCovariance(X(5))
-    found = marginal_covariance(information_of_poses(problem, graph, values), 5)
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-8 * np.abs(expected).max())
-    answer = optimize(problem)
-    assert np.trace(answer.newest_covariance) > np.trace(answer.covariances[5])  # the other poses are not known
 
 
 def test_the_same_problem_has_the_same_answer_to_the_bit():
