@@ -56,7 +56,7 @@ class ImuStreams:
     """Joins two streams. Samples may arrive a little out of order or twice; none is given twice.
 
     A sample is late when its moment lies before the last one given: leave those that are under way some time before
-    asking, as a camera does whose images take longer than its samples.
+    asking, as a camera does whose images take longer than its samples. After a device set its clock back, begin anew.
     """
 
     def __init__(self, gyro_hz: float, accel_hz: float, keep_s: float = KEEP_S) -> None:
