@@ -35,8 +35,8 @@ def test_every_rig_of_the_program_loads_and_survives_writing(name, tmp_path):
 
 
 def test_the_promised_rigs_are_there():
-    promised = {"tum_fr1", "tum_fr2", "tum_fr3", "euroc", "kitti_00", "sevenscenes", "realsense_d435", "webcam"}
-    assert promised <= set(rig_names())
+    promised = {"tum_fr1", "tum_fr2", "tum_fr3", "euroc", "kitti_00", "sevenscenes", "webcam"}
+    assert promised | {"realsense_d435", "realsense_d435i"} <= set(rig_names())
 
 
 @pytest.mark.parametrize("path", sorted(data_dir("datasets").glob("*.toml")), ids=lambda path: path.stem)
@@ -52,6 +52,17 @@ def test_every_data_set_names_a_source_and_rigs_that_exist(path):
 def test_seven_scenes_has_millimetres_and_two_invalid_values():
     rig = load_rig("sevenscenes")
     assert (rig.depth_factor, rig.depth_invalid, rig.left.fx) == (1000.0, (0, 65535), 585.0)
+
+
+def test_the_d435i_is_a_d435_with_the_inertial_unit_of_its_data_sheet():
+    rig, plain = load_rig("realsense_d435i"), load_rig("realsense_d435")
+    for same in ("left", "depth_factor", "depth_invalid", "depth_baseline_m"):
+        assert getattr(rig, same) == getattr(plain, same)
+    assert plain.imu is None and rig.imu is not None
+    assert rig.imu.gyro_density == pytest.approx(np.deg2rad(0.014), rel=1e-3)
+    assert rig.imu.accel_density == pytest.approx(150e-6 * 9.80665, rel=1e-3)
+    np.testing.assert_array_equal(rig.T_body_cam[:3, :3], np.eye(3))
+    assert np.linalg.norm(rig.T_body_cam[:3, 3]) < 0.03  # m
 
 
 def test_a_misspelt_name_gets_a_suggestion():

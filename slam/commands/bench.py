@@ -1,4 +1,4 @@
-"""``slam bench``: trajectories, matching and speed, each with its table."""
+"""``slam bench``: trajectories, matching, speed and places, each with its table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Measure trajectories, matching and speed.", no_args_is_help=True)
+app = typer.Typer(help="Measure trajectories, matching, speed and places.", no_args_is_help=True)
 OUT = Path("runs/bench")
 
 
@@ -75,6 +75,28 @@ def speed_command(
         MatcherConfig(weights=matcher_weights),
     )  # fmt: skip
     typer.echo(bench_speed_to_folder(options, out, _command(), progress=_say))
+
+
+@app.command("places")
+def places_command(
+    data: Annotated[Path | None, typer.Argument(help="Folder with sequences, of which those with depth count.")] = None,
+    recording: Annotated[list[Path] | None, typer.Option(help="More in TUM layout, as of `slam render`.")] = None,
+    features: Annotated[str, typer.Option(help="Ours, a name that `slam features` lists.")] = "earlybird",
+    vocabulary: Annotated[str, typer.Option(help="File of a place vocabulary; their own by default.")] = "",
+    keypoints: Annotated[int, typer.Option(help="Per picture.")] = 512,
+    every: Annotated[int, typer.Option(help="One frame of so many.")] = 3,
+    apart_s: Annotated[float, typer.Option(help="Least time between a frame and those it is compared with.")] = 3.0,
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")] = OUT,
+) -> None:
+    """Compare how well places are recognised on recordings with depth and ground truth, and what that costs."""
+    from slam.evaluation.places_bench import PlacesOptions, bench_places_to_folder
+    from slam.running.threads import one_thread_per_worker
+
+    one_thread_per_worker(seed=0)
+    options = PlacesOptions(
+        data, tuple(recording or ()), features, keypoints, every, apart_s, vocabulary=vocabulary
+    )  # fmt: skip
+    typer.echo(bench_places_to_folder(options, out, _command(), progress=_say))
 
 
 def _say(line: str) -> None:

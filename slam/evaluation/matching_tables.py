@@ -11,8 +11,8 @@ from typing import Any
 
 from slam.evaluation import environment
 
-TWO_DECIMALS = ("exit", "video x", "hard x")
-WHOLE = ("frames", "dropped")
+TWO_DECIMALS = ("exit", "video x", "hard x", "describe ms", "search ms")
+WHOLE = ("frames", "dropped", "bytes")
 
 
 @dataclass(frozen=True)
