@@ -1,4 +1,4 @@
-"""``slam bench``: trajectories, matching, speed and places, each with its table."""
+"""``slam bench``: trajectories, matching, speed, places and rendered recordings, each with its table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Measure trajectories, matching, speed and places.", no_args_is_help=True)
+app = typer.Typer(help="Measure trajectories, matching, speed, places and long runs.", no_args_is_help=True)
 OUT = Path("runs/bench")
 
 
@@ -97,6 +97,24 @@ def places_command(
         data, tuple(recording or ()), features, keypoints, every, apart_s, vocabulary=vocabulary
     )  # fmt: skip
     typer.echo(bench_places_to_folder(options, out, _command(), progress=_say))
+
+
+@app.command("rendered")
+def rendered_command(
+    recordings: Annotated[
+        Path, typer.Option(help="Folder for what is rendered; what is there already is not rendered again.")
+    ] = OUT / "recordings",
+    frames: Annotated[int, typer.Option(help="Of the long recordings, 0 to leave them out.")] = 3000,
+    rooms: Annotated[int, typer.Option(help="For the consistency of the covariances, 0 to leave it out.")] = 10,
+    processes: Annotated[int, typer.Option(help="That render.")] = 1,
+    only: Annotated[str, typer.Option(help="Long runs whose name contains this.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for runs and tables.")] = OUT,
+) -> None:
+    """Run long rendered recordings with loops and without, and compare errors with the covariances given with them."""
+    from slam.evaluation.rendered_bench import RenderedOptions, bench_rendered_to_folder
+
+    options = RenderedOptions(recordings, frames, rooms, processes=processes, only=only)
+    typer.echo(bench_rendered_to_folder(options, out, _command(), _say))
 
 
 def _say(line: str) -> None:

@@ -50,6 +50,15 @@ def peak_memory_mb() -> float:
     return peak * (1.0 if sys.platform == "darwin" else 1024.0) / 1e6
 
 
+def memory_mb() -> float | None:
+    """Resident memory of this process now, in MB (10^6 bytes); None where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -78,7 +78,6 @@ class Consistency:
     high: float
     within: float  # share of the moments inside the bounds
     above: float  # share of the moments where too much is promised
-    sigmas_position: float  # root mean square error of the position in sigmas, each axis
 
 
 def consistency(runs: Sequence[Float64]) -> Consistency:
@@ -96,7 +95,6 @@ def consistency(runs: Sequence[Float64]) -> Consistency:
         high,
         float(np.mean((means >= low) & (means <= high))),
         float(np.mean(means > high)),
-        0.0,
     )
 
 

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -72,8 +72,8 @@ class RunRecorder:
         self._ended_s = time.perf_counter()
         if not self._records:
             self._started_s = self._ended_s - total_ms / 1e3
-        record = FrameRecord.of(track, total_ms, dropped, latency_ms)
-        self._records.append(record)
+        record = FrameRecord.of(track, total_ms, dropped, latency_ms, environment.memory_mb())
+        self._records.append(replace(record, covariance=None))  # the summary does without it, and a run can be long
         self._health.write(json.dumps(asdict(record)) + "\n")
         self._health.flush()
         if track.T_world_cam is not None:

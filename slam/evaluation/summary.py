@@ -41,10 +41,13 @@ class FrameRecord:
     submap_id: int = 0  # in whose world the pose was emitted
     position_sigma: float | None = None  # of the emitted pose in its sub-map's world; lengths of the map
     turn_sigma_deg: float | None = None  # and of its rotation; both of the axis that is known least
+    memory_mb: float | None = None  # resident, of the run's own process
     covariance: list[float] | None = None  # of the pose in its tangent, rotation first; upper triangle, row by row
 
     @staticmethod
-    def of(track: Track, total_ms: float, dropped: int, latency_ms: float | None = None) -> FrameRecord:
+    def of(
+        track: Track, total_ms: float, dropped: int, latency_ms: float | None = None, memory_mb: float | None = None
+    ) -> FrameRecord:
         return FrameRecord(
             index=track.index,
             stamp_ns=int(track.stamp_ns),
@@ -65,6 +68,7 @@ class FrameRecord:
             submap_id=track.submap_id,
             position_sigma=_largest_sigma(track.covariance, slice(3, 6)),
             turn_sigma_deg=_degrees(_largest_sigma(track.covariance, slice(0, 3))),
+            memory_mb=None if memory_mb is None else round(memory_mb, 1),
             covariance=None if track.covariance is None else _upper(track.covariance),
         )
 

@@ -12,6 +12,7 @@ from slam.errors import SlamError
 from slam.evaluation.compare_files import aligned_to
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import Summary
+from slam.mapping.snapshot import map_bytes
 from slam.pipeline import Slam
 from slam.running.feed import Fed, realtime_feed, replay_feed
 from slam.running.mailbox import Mailbox
@@ -94,6 +95,7 @@ class Loop:
             "graph": self._slam.back_end.health.figures(),
             "loops": asdict(self._slam.back_end.loops),
             "map": self._map_file.figures(),
+            "map_bytes": map_bytes(self._slam.map),
             "inertial": self._slam.inertial_figures(),
             "command": command,
             "notes": self._notes(ending),
