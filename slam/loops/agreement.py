@@ -1,7 +1,8 @@
 """Which of the loops between two sub-maps say the same of how the one lies in the world of the other.
 
 One verified loop may be false (a poster that hangs in two rooms), and would weld two maps for ever. So two that were
-found at different keyframes must agree, and no more of them may say something else.
+found at different keyframes must agree, and no more of them may say something else; and as two that show the same few
+landmarks are one witness, the landmarks must be as many as two loops with nothing in common show.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Sight:
 
 
 def agreeing(world: Map, loops: Sequence[FoundLoop], config: LoopConfig, with_scale: bool) -> list[FoundLoop]:
-    """The largest set that agrees with one of them, that one first; empty unless it is LEAST and a majority.
+    """The largest set that agrees with one of them, that one first; empty unless it is enough, and a majority.
 
     loops: of different newer keyframes of one sub-map with older ones of another.
     """
@@ -48,10 +49,14 @@ def agreeing(world: Map, loops: Sequence[FoundLoop], config: LoopConfig, with_sc
     agree = np.array([[_agree(i, j, depth, config, with_scale) for j in sights] for i in sights])
     inliers = [found.loop.inliers for found in loops]
     best = max(range(len(loops)), key=lambda i: (agree[i].sum(), inliers[i], -i))
-    count = int(agree[best].sum())
-    if count < LEAST or 2 * count <= len(loops):
-        return []
-    return [loops[best], *(loops[j] for j in np.flatnonzero(agree[best]).tolist() if j != best)]
+    chosen = [loops[best], *(loops[j] for j in np.flatnonzero(agree[best]).tolist() if j != best)]
+    return chosen if 2 * len(chosen) > len(loops) and is_enough(chosen, config) else []
+
+
+def is_enough(loops: Sequence[FoundLoop], config: LoopConfig) -> bool:
+    """Whether loops that agree may join two maps."""
+    shown = np.unique(np.concatenate([found.landmark_ids for found in loops])) if loops else np.zeros(0)
+    return len(loops) >= LEAST and int((shown >= 0).sum()) >= LEAST * config.min_inliers
 
 
 def _sight(world: Map, found: FoundLoop, along: dict[int, Float64]) -> Sight:

@@ -1,7 +1,7 @@
 """Maps of one place that know nothing of each other: where they overlap they are aligned, and become one.
 
 The keyframes of one map are sought in the other by what they look like. Loops that agree are asked of the pose graph,
-which must believe two of them; then a sub-map is carried over, what was mapped twice is fused, and all is adjusted.
+which must believe enough of them; then a sub-map is carried over, what was mapped twice is fused, and all is adjusted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from slam.camera import Rig
 from slam.config import SlamConfig
 from slam.graph.full_problem import choose_all
 from slam.graph.solve import solve
-from slam.loops.agreement import LEAST, agreeing
+from slam.loops.agreement import agreeing, is_enough
 from slam.loops.fusion import fuse_found
 from slam.loops.joining import Junction, carry, joined_problem, junction_of, scaled_loop
 from slam.loops.recognition import Recognition
@@ -104,7 +104,7 @@ class Merging:
         answer = solve(problem)
         assert isinstance(answer, PoseCorrection)
         believed = [f for f, is_true in zip(loops, answer.believed[-len(loops) :]) if is_true]
-        if answer.failure or len(believed) < LEAST:
+        if answer.failure or not is_enough(believed, self._config.loops):
             return []
         factors = self._move(junction, answer)
         found[:] = [replace(f, loop=scaled_loop(f.loop, factors)) for f in found if f not in loops]

@@ -71,4 +71,4 @@ def _outcome(counts: MergeCounts | None, a: Path, b: Path) -> str:
         return f", side by side: no place of {b.name} was recognised in {a.name}"
     if counts.found == 1:
         return f", side by side: {b.name} was found in {a.name} at one place only, and one may be a mistake"
-    return f", side by side: {counts.found} places of {b.name} look like some of {a.name}, but no two agree enough"
+    return f", side by side: {counts.found} places of {b.name} look like some of {a.name}, but agree on too little"
