@@ -70,9 +70,9 @@ def merge_command(
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, any number of times.")] = None,
     final_ba: Annotated[
         float, typer.Option(min=0, help="Seconds that adjusting what was joined may take; 0 for none.")
-    ] = 30,
+    ] = 0,
 ) -> None:
-    """Put two maps into one file, and align them where they overlap."""
+    """Put two maps into one file: as one where enough places of B are recognised in A, else side by side."""
     from slam.running.merge import merge_files
 
     typer.echo(merge_files(a, b, out, set_ or (), final_ba))

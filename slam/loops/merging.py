@@ -1,7 +1,7 @@
 """Maps of one place that know nothing of each other: where they overlap they are aligned, and become one.
 
 The keyframes of one map are sought in the other by what they look like. Loops that agree are asked of the pose graph,
-which must believe enough of them; then a sub-map is carried over, what was mapped twice is fused, and all is adjusted.
+which must believe enough of them; then a sub-map is carried over, and what was mapped twice is fused.
 """
 
 from __future__ import annotations
