@@ -12,9 +12,9 @@ from map_lives import same_map, same_places
 from ring_world import CONFIG, RING, at, ring_world, run
 from synthetic_world import FRAME_NS, RIG, SyntheticWorld
 
-from slam.geometry import exp_se3, similar, umeyama
+from slam.geometry import exp_se3, invert, similar, umeyama
 from slam.loops.agreement import agreeing
-from slam.loops.joining import carry, scaled_loop
+from slam.loops.joining import carry, junction_of, scaled_loop
 from slam.loops.verification import FoundLoop
 from slam.mapfile.about import MapAbout
 from slam.mapfile.journal import write_map
@@ -232,3 +232,18 @@ def test_carried_keyframes_take_their_landmarks_along():
     alive = world.alive
     np.testing.assert_array_equal(world.points_world[alive & ~own], before[alive & ~own])
     np.testing.assert_allclose(world.points_world[alive & own], 2 * before[alive & own] + [1, 0, 0])
+
+
+def test_a_loop_and_the_same_told_from_its_other_end_lay_the_submap_alike():
+    world = joined(mapped(Mode.MONO, FIRST), in_another_world(mapped(Mode.MONO, FIRST))).world
+    a, b = world.first_of(0), world.first_of(1)
+    T_a_b, scale = exp_se3(np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])), 0.6
+    T_b_a = invert(T_a_b)
+    T_b_a[:3, 3] /= scale  # in lengths of b's world
+    loops = Loop(a, b, T_a_b, scale), Loop(b, a, T_b_a, 1 / scale)
+    one, other = (junction_of(world, FoundLoop(loop, np.zeros(0, np.int64)), loop.scale_a_b) for loop in loops)
+    assert (one.kept_id, one.moved_id) == (other.kept_id, other.moved_id) == (0, 1)
+    assert one.scale == pytest.approx(other.scale) == scale
+    np.testing.assert_allclose(one.T_kept_moved, other.T_kept_moved, atol=1e-9)
+    moved = similar(one.T_kept_moved, scale, world.keyframes[b].T_world_cam)
+    np.testing.assert_allclose(moved, world.keyframes[a].T_world_cam @ T_a_b, atol=1e-9)
