@@ -19,7 +19,8 @@ from slam.graph.health import GraphHealth
 from slam.graph.window import choose_window
 from slam.inertial.initialization import InertialStart
 from slam.inertial.state import Inertial, NoInertial
-from slam.loops.fusion import fuse_around
+from slam.loops.fusion import fuse_found
+from slam.loops.joining import carry
 from slam.loops.path import pose_graph_problem
 from slam.loops.recognition import Recognition
 from slam.loops.verification import FoundLoop
@@ -174,8 +175,7 @@ class BackEnd:
 
     def _carry(self, keyframe_ids: list[int], T_new_old: Float64, scale: float) -> None:
         """Bring keyframes, with the landmarks they saw first and the frames that hang on them, into another world."""
-        rows = np.flatnonzero(self._map.alive[: self._map.num_landmarks])
-        self._map.move(keyframe_ids, rows[np.isin(self._map.observers.first(rows), keyframe_ids)], T_new_old, scale)
+        carry(self._map, keyframe_ids, T_new_old, scale)
         self._rescale(dict.fromkeys(keyframe_ids, scale))
 
     def _rescale(self, factors: dict[int, float]) -> None:
@@ -253,11 +253,7 @@ class BackEnd:
         self._recognition.begin_anew()
         newer = found.loop.keyframe_b
         self.loops.closed_at.append(self._map.keyframes[newer].frame_index)
-        alive = np.where(self._map.alive[found.landmark_ids], found.landmark_ids, -1)
-        alive[found.landmark_ids < 0] = -1
-        config = self._config
-        bound_px = 2.0 * config.mapping.max_reprojection_px
-        self.loops.fused += fuse_around(self._map, newer, alive, self._rig.left, config.tracking, bound_px)
+        self.loops.fused += fuse_found(self._map, found, self._rig.left, self._config)
 
     def _submap_of(self, keyframe_id: int) -> int:
         return self._map.keyframes[keyframe_id].submap_id

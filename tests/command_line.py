@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 import slam.cli
 from slam.data_files import data_dir
@@ -58,15 +62,34 @@ def called(monkeypatch, capsys, *args):
     return Answer(code, said.out, said.err)
 
 
-def short_recording(folder: Path, frames: int) -> Path:
-    """The first frames of the demo, TUM layout; the images are links, and a test may replace them."""
+def short_recording(folder: Path, frames: int, first: int = 0) -> Path:
+    """So many frames of the demo, TUM layout; the images are links, and a test may replace them."""
     demo = data_dir("datasets") / "demo" / "tum"
     for name in ("rgb", "depth", "groundtruth"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-        lines = (demo / f"{name}.txt").read_text().splitlines(keepends=True)[: frames + 1]
+        header, *rows = (demo / f"{name}.txt").read_text().splitlines(keepends=True)
+        lines = [header, *rows[first : first + frames]]
         (folder / f"{name}.txt").write_text("".join(lines))
         for image in [line.split()[1] for line in lines[1:] if name != "groundtruth"]:
             (folder / image).symlink_to(demo / image)
+    (folder / "rig.toml").write_text((demo / "rig.toml").read_text())
+    return folder
+
+
+def kidnapped_recording(folder: Path, frames: Sequence[int | None]) -> Path:
+    """These frames of the demo, in this order and at 30 Hz; black ones in place of None."""
+    demo = data_dir("datasets") / "demo" / "tum"
+    folder.mkdir(parents=True)
+    for name, kind in (("rgb", np.uint8), ("depth", np.uint16)):
+        cv2.imwrite(str(folder / f"{name}.png"), np.zeros((480, 640), kind))
+    for name in ("rgb", "depth", "groundtruth"):
+        header, *rows = (demo / f"{name}.txt").read_text().splitlines(keepends=True)
+        lines = []
+        for i, frame in enumerate(frames):
+            said = rows[frame or 0].split(" ", 1)[1]
+            where = said if name == "groundtruth" else f"{demo / said}" if frame is not None else f"{name}.png\n"
+            lines.append(f"{1 + i / 30:.6f} {where}")
+        (folder / f"{name}.txt").write_text("".join([header, *lines]))
     (folder / "rig.toml").write_text((demo / "rig.toml").read_text())
     return folder
 

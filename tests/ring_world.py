@@ -31,14 +31,14 @@ def at(step):
     return turn @ transform(np.eye(3), [0.0, 0.05 * np.sin(step / 9), 1.0])
 
 
-def run(mode, steps, config=CONFIG, noise_px=0.2, disparity_noise_px=0.1):
-    """A Slam fed with the views at these steps, nothing where a step is None; and its Tracks."""
-    slam, tracks = Slam(RIG, mode, config), []
+def run(mode, steps, config=CONFIG, noise_px=0.2, disparity_noise_px=0.1, world=RING, **more):
+    """A Slam, given ``more``, fed with the views at these steps, nothing where a step is None; and its Tracks."""
+    slam, tracks = Slam(RIG, mode, config, **more), []
     for i, step in enumerate(steps):
         seen = NOTHING
         if step is not None:
             stamp_ns = i * FRAME_NS
-            seen, _ = RING.observe(at(step), i, noise_px, disparity_noise_px, mode.is_metric, 20, stamp_ns)
+            seen, _ = world.observe(at(step), i, noise_px, disparity_noise_px, mode.is_metric, 20, stamp_ns)
         tracks.append(slam.process(blank_frame(i), seen))
     slam.finish()
     return slam, tracks

@@ -67,17 +67,12 @@ def merge_command(
     a: Annotated[Path, typer.Argument(help="Map whose ids stay.")],
     b: Annotated[Path, typer.Argument(help="Map of the same camera, features and mode.")],
     out: Annotated[Path, typer.Argument(help="File to write.")],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, any number of times.")] = None,
+    final_ba: Annotated[
+        float, typer.Option(min=0, help="Seconds that adjusting what was joined may take; 0 for none.")
+    ] = 0,
 ) -> None:
-    """Put two maps into one file."""
-    from slam.mapfile.journal import write_map
-    from slam.mapfile.merge import check_mergeable, joined
-    from slam.mapfile.reader import load_map
+    """Put two maps into one file: as one where enough places of B are recognised in A, else side by side."""
+    from slam.running.merge import merge_files
 
-    one, other = load_map(a), load_map(b)
-    check_mergeable(a, one.about, b, other.about)
-    both = joined(one, other)
-    write_map(out, both.about, both.world, both.placed(), both.state.runs)
-    submaps = len({keyframe.submap_id for keyframe in both.world.keyframes.values()})
-    typer.echo(
-        f"{len(both.world.keyframes)} keyframes in {submaps} sub-maps, side by side and not aligned, written to {out}"
-    )
+    typer.echo(merge_files(a, b, out, set_ or (), final_ba))

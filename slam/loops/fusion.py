@@ -5,13 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from slam.camera import Camera
-from slam.config import TrackingConfig
+from slam.config import SlamConfig, TrackingConfig
+from slam.loops.verification import FoundLoop
 from slam.mapping.map import Map
 from slam.tracking.local_map import guided_search, local_landmarks, visible
 from slam.types import Int64
 
 NEIGHBOURS = 6  # keyframes around the loop's newer end that are searched for the older landmarks
 OLDER_KEYFRAMES = 12  # whose landmarks are searched for
+
+
+def fuse_found(world: Map, found: FoundLoop, camera: Camera, config: SlamConfig) -> int:
+    """How many landmarks were fused around a loop that the map believes by now."""
+    alive = np.where(world.alive[found.landmark_ids], found.landmark_ids, -1)
+    alive[found.landmark_ids < 0] = -1
+    bound_px = 2.0 * config.mapping.max_reprojection_px
+    return fuse_around(world, found.loop.keyframe_b, alive, camera, config.tracking, bound_px)
 
 
 def fuse_around(

@@ -27,7 +27,7 @@ def pose_graph_problem(
     b = np.array([*(b for _, b, _ in edges), *(loop.keyframe_b for loop in loops)], np.int64)
     a, b = np.searchsorted(ids, a), np.searchsorted(ids, b)
     along = invert(poses[a[: len(edges)]]) @ poses[b[: len(edges)]]
-    depth = _median_depth(world, keyframes)
+    depth = median_depth(world, keyframes)
     measured = np.array([loop.T_a_b for loop in loops]).reshape(-1, 4, 4)
     return PoseGraphProblem(
         ids,
@@ -36,7 +36,7 @@ def pose_graph_problem(
         b,
         np.concatenate([along, measured]),
         np.array([*np.ones(len(edges)), *(loop.scale_a_b for loop in loops)]),
-        np.concatenate([_path_sigmas(edges, along, depth, config), _loop_sigmas(loops, depth, config)]),
+        np.concatenate([_path_sigmas(edges, along, depth, config), loop_sigmas(loops, depth, config)]),
         np.arange(len(a)) >= len(edges),
         with_scale,
     )
@@ -62,12 +62,13 @@ def _path_sigmas(edges: Sequence[Edge], T_a_b: Float64, depth: float, config: Lo
     return np.column_stack([config.turn_sigma_rad * root, translation, config.scale_sigma * root])
 
 
-def _loop_sigmas(loops: Sequence[Loop], depth: float, config: LoopConfig) -> Float64:
+def loop_sigmas(loops: Sequence[Loop], depth: float, config: LoopConfig) -> Float64:
+    """(E, 3) of the measurements of loops: rotation (rad), translation, logarithm of the scale."""
     row = np.multiply(config.loop_sigma, [config.turn_sigma_rad, config.path_sigma * depth, config.scale_sigma])
     return np.tile(row, (len(loops), 1)).reshape(-1, 3)
 
 
-def _median_depth(world: Map, keyframes: Sequence[Keyframe]) -> float:
+def median_depth(world: Map, keyframes: Sequence[Keyframe]) -> float:
     """Typical distance between a keyframe and what it sees, in lengths of the map."""
     depths = []
     for keyframe in keyframes:

@@ -33,6 +33,14 @@ class Recognition:
         candidates = [self._map.keyframes[k] for k in ids]
         return verified_loop(self._map, self._tracker, keyframe, candidates, self._config, self._with_scale)
 
+    def seek(self, keyframe: Keyframe, tries: int) -> FoundLoop | None:
+        """The loop with one of the remembered keyframes, of which so many are tried; this one is not remembered.
+
+        For maps that were made before: nothing is asked of the keyframes that came before this one.
+        """
+        candidates = [self._map.keyframes[k] for k in self.places_like(keyframe.observation, tries)]
+        return verified_loop(self._map, self._tracker, keyframe, candidates, self._config, self._with_scale)
+
     def remember(self, keyframe: Keyframe) -> None:
         """The place of a keyframe of a loaded map."""
         self._index.add(keyframe.keyframe_id, self._describer.describe(keyframe.observation.features))
