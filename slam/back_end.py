@@ -20,7 +20,7 @@ from slam.graph.window import choose_window
 from slam.inertial.initialization import InertialStart
 from slam.inertial.state import Inertial, NoInertial
 from slam.loops.fusion import fuse_found
-from slam.loops.joining import carry
+from slam.loops.joining import carry, scaled_loop
 from slam.loops.path import pose_graph_problem
 from slam.loops.recognition import Recognition
 from slam.loops.verification import FoundLoop
@@ -179,9 +179,10 @@ class BackEnd:
         self._rescale(dict.fromkeys(keyframe_ids, scale))
 
     def _rescale(self, factors: dict[int, float]) -> None:
-        """Lengths seen from keyframes (id -> factor) are multiplied, and what is known of their places with them."""
+        """Lengths seen from keyframes (id -> factor) are multiplied, and what was measured or is known with them."""
         self._placed.scale(factors)
         self.certainty.scale(factors)
+        self._map.loops = [scaled_loop(loop, factors) for loop in self._map.loops]
         for keyframe_id in factors.keys() & self._covariances.keys():
             of_length = np.repeat([1.0, factors[keyframe_id]], 3)
             self._covariances[keyframe_id] = self._covariances[keyframe_id] * np.outer(of_length, of_length)
@@ -228,8 +229,8 @@ class BackEnd:
             return None
         self._map.deform(correction)
         factors = dict(zip(correction.keyframe_ids.tolist(), correction.scale.tolist()))
-        self._rescale(factors)
         self._map.loops.append(found.loop)
+        self._rescale(factors)
         self.loops.closed += 1
         self._fuse(found)
         return factors[found.loop.keyframe_b]
@@ -239,12 +240,12 @@ class BackEnd:
         a, b = (self._map.keyframes[k].T_world_cam for k in (found.loop.keyframe_a, found.loop.keyframe_b))
         ids = [keyframe.keyframe_id for keyframe in self._map.submap(newer_id)]
         scale = found.loop.scale_a_b
+        self._map.loops.append(found.loop)
         self._carry(ids, found.T_older_newer(a, b), scale)
         self.certainty.joined(ids, found.loop.keyframe_a, found.loop.keyframe_b, found.loop.T_a_b)
         self._inertial.joined(older_id, newer_id)
         kept, given_up = min(older_id, newer_id), max(older_id, newer_id)
         self._map.relabel([k.keyframe_id for k in self._map.submap(given_up)], kept)
-        self._map.loops.append(found.loop)
         self.loops.joined += 1
         self._fuse(found)
         return scale

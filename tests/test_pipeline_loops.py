@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ring_world import CONFIG, LAP, error_m, run
 
+from slam.geometry import invert
 from slam.types import Mode
 
 STEPS = tuple(range(2 * LAP + 40))
@@ -41,6 +42,17 @@ def test_landmarks_seen_from_both_ends_of_the_loop_became_one():
     ids = np.concatenate([k.landmark_ids for k in late])
     early = slam.map.born[np.unique(ids[ids >= 0])] < late[0].keyframe_id // 2
     assert early.mean() > 0.3  # landmarks of the first lap, seen in the second
+
+
+@pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
+def test_what_a_loop_measured_fits_the_map_that_it_bent(mode):
+    world = walked(mode)[0].map
+    depth = np.median(np.linalg.norm(world.points_world[world.alive[: world.num_landmarks].nonzero()[0]], axis=1))
+    assert world.loops
+    for loop in world.loops:
+        a, b = (world.keyframes[k].T_world_cam for k in (loop.keyframe_a, loop.keyframe_b))
+        off = invert(a @ loop.T_a_b) @ b
+        assert np.linalg.norm(off[:3, 3]) < 0.02 * depth and abs(np.log(loop.scale_a_b)) < 0.02
 
 
 @pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
