@@ -99,6 +99,17 @@ def places_command(
     typer.echo(bench_places_to_folder(options, out, _command(), progress=_say))
 
 
+@app.command("blackouts")
+def blackouts_command(
+    data: Annotated[Path, typer.Argument(help="Folder with sequences/sevenscenes_300.")],
+    out: Annotated[Path, typer.Option(help="Folder for runs and tables.")] = OUT,
+) -> None:
+    """Cover the lens for twenty frames, and measure how soon the camera is found again."""
+    from slam.evaluation.blackout_bench import bench_blackouts_to_folder
+
+    typer.echo(bench_blackouts_to_folder(data, out, _command(), _say))
+
+
 @app.command("rendered")
 def rendered_command(
     recordings: Annotated[
