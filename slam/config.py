@@ -84,7 +84,7 @@ class MappingConfig:
     cull_found_share: float = 0.25  # landmark leaves when found in fewer of the frames it should be seen in
     cull_after_keyframes: int = 2  # age at which a landmark must have cull_observations
     cull_observations: int = 2  # RGB-D and stereo; one more in mono
-    redundant_share: float = 0.9  # keyframe leaves when so many of its landmarks
+    redundant_share: float = 0.8  # keyframe leaves when so many of the landmarks that it shares
     redundant_observers: int = 3  # are seen by so many others; 0 keeps every keyframe
     spared_keyframes: int = 16  # newest ones around, which stay: the graph still works on them
 

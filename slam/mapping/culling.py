@@ -11,8 +11,8 @@ from slam.mapping.map import Map
 def redundant_keyframe(world: Map, newest_id: int, config: MappingConfig) -> tuple[int, int] | None:
     """The id of a keyframe around the newest one that can go, and of the one that inherits what hangs on it.
 
-    It can go when nearly all its landmarks are seen by enough others (Mur-Artal et al., "ORB-SLAM", T-RO 2015,
-    section VI-E). The first of a sub-map holds its world, and the newest ones are still being optimised: they stay.
+    It can go when nearly all the landmarks that it shares are seen by enough others (Mur-Artal et al., "ORB-SLAM",
+    T-RO 2015, section VI-E, has all its landmarks there). The first of a sub-map holds its world, and the newest ones are still being optimised: they stay.
     """
     if not config.redundant_observers:
         return None
@@ -29,6 +29,7 @@ def redundant_keyframe(world: Map, newest_id: int, config: MappingConfig) -> tup
 def _is_redundant(world: Map, keyframe_id: int, config: MappingConfig) -> bool:
     seen = world.keyframes[keyframe_id].landmark_ids
     others = world.observations[seen[seen >= 0]] - 1
+    others = others[others > 0]  # what it alone sees ties it to nothing
     if len(others) == 0:
         return True
     return bool((others >= config.redundant_observers).mean() >= config.redundant_share)
