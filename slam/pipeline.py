@@ -76,6 +76,7 @@ class Slam:
         recognition = Recognition(self.map, self._tracker, config, mode)
         for keyframe in self.map.keyframes.values():
             recognition.remember(keyframe)
+        self.inertial.remember(self.map)
         self._relocalizer = Relocalizer(self._tracker, config.relocalization, recognition.places_like)
         self._graph = graph if graph is not None else InlineGraph()
         self.back_end = BackEnd(

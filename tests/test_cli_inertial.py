@@ -34,6 +34,17 @@ def test_a_flight_with_one_camera_becomes_metric(recorded, slam, tmp_path):
     assert any("before it have no scale" in note for note in figures["notes"])
 
 
+def test_a_metric_map_is_metric_still_for_the_next_run(recorded, slam, tmp_path):
+    path = recorded / "sequences" / "euroc_v101_moving_90"
+    for number, more in enumerate(((), ("--localize-only",), ())):
+        args = ("run", "euroc", path, "--mode", "mono", "--map", "flight.map", "--out", f"run{number}", *more)
+        assert slam(*args).code == 0
+        figures = summary(tmp_path / f"run{number}")
+        assert figures["align"] == "se3" and figures["info"]["inertial"]["started"]
+        assert figures["coverage_final"] == 1.0 and figures["ate"]["rmse"] < 0.02
+    assert figures["info"]["inertial"]["start_s"] is None  # it was an earlier run's
+
+
 def test_without_its_samples_the_flight_has_no_scale(recorded, slam, tmp_path):
     path = recorded / "sequences" / "euroc_v101_moving_90"
     assert slam("run", "euroc", path, "--mode", "mono", "--set", "inertial.use=false", "--out", "run").code == 0

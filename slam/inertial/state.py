@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from slam.camera import ImuNoise, Rig
-from slam.config import SlamConfig
+from slam.config import InertialConfig, SlamConfig
 from slam.geometry import invert
 from slam.graph.inertial_window import InertialKnowledge
 from slam.inertial.chain import make_chain, unbroken
@@ -20,6 +21,7 @@ from slam.mapping.map import Map
 from slam.tracking.motion import MotionModel
 from slam.types import Float64, Frame, ImuSamples, InertialStates, Keyframe, Mode
 
+REFINEMENTS = 2  # of a start, in the times that the configuration names
 VELOCITY_SIGMA_M_S = 1.0  # of a keyframe of which nothing else is known
 
 
@@ -30,7 +32,7 @@ class Accepted:
     start: InertialStart  # the last one: it is made again with more samples
     scale: float  # metres per length of the map that was there first, all starts together
     gravity_cam: Float64  # (3,) unit, in the first camera
-    stamp_ns: int  # of the keyframe at which it was accepted
+    stamp_ns: int  # of the keyframe at which it was accepted; -1: in an earlier run
     refined: int = 0  # how often it was made again
 
 
@@ -48,6 +50,13 @@ class Inertial:
         self._bias = np.zeros(6)
         self._covariances: dict[int, Float64] = {}  # keyframe_id -> (9, 9) of velocity and bias
         self._reason, self._first_ns = "no keyframes", -1
+
+    def remember(self, world: Map) -> None:
+        """Sub-maps of a loaded map that an earlier run made metric are so still."""
+        for submap_id in {keyframe.submap_id for keyframe in world.keyframes.values()}:
+            if any(keyframe.bias is not None for keyframe in world.submap(submap_id)):
+                self._accepted[submap_id] = accepted_before(world.submap(submap_id), self._config)
+                self._bias = self._accepted[submap_id].start.bias
 
     def sense(self, frame: Frame) -> None:
         """Take the samples that came with a frame, before anything is asked about it."""
@@ -134,7 +143,7 @@ class Inertial:
             return {"started": False, "reason": self._reason}
         return {
             "started": True,
-            "start_s": (accepted.stamp_ns - self._first_ns) * 1e-9,
+            "start_s": None if accepted.stamp_ns < 0 else (accepted.stamp_ns - self._first_ns) * 1e-9,
             "refined": accepted.refined,
             "scale": accepted.scale,
             "scale_sigma": accepted.start.scale_sigma,
@@ -148,7 +157,7 @@ class Inertial:
     def _is_due(self, accepted: Accepted, stamp_ns: int) -> bool:
         """Whether it is time to make a start again (Campos et al. do so 5 and 15 s after the first)."""
         times_s = (self._config.refine_s, self._config.refine_again_s)
-        if accepted.refined >= len(times_s):
+        if accepted.refined >= REFINEMENTS:
             return False
         return (stamp_ns - accepted.stamp_ns) * 1e-9 >= times_s[accepted.refined]
 
@@ -169,6 +178,9 @@ class NoInertial:
 
     def __init__(self) -> None:
         self.motion = MotionModel()
+
+    def remember(self, world: Map) -> None:
+        return None
 
     def sense(self, frame: Frame) -> None:
         return None
@@ -209,6 +221,24 @@ def make_inertial(rig: Rig, mode: Mode, config: SlamConfig) -> Inertial | NoIner
     if rig.imu is None or rig.T_body_cam is None or not config.inertial.use:
         return NoInertial()
     return Inertial(rig.T_body_cam, rig.imu.times(config.inertial.noise_factor), mode, config)
+
+
+def accepted_before(keyframes: Sequence[Keyframe], config: InertialConfig) -> Accepted:
+    """The start of a sub-map (its keyframes, oldest first) in an earlier run: of its figures the bounds are left."""
+    known = [k for k in keyframes if k.velocity_world is not None and k.bias is not None]
+    start = InertialStart(
+        scale=1.0,
+        R_new_old=np.eye(3),
+        keyframe_ids=np.array([k.keyframe_id for k in known], np.int64),
+        velocities_world=np.array([k.velocity_world for k in known]).reshape(-1, 3),
+        bias=np.asarray(known[-1].bias, np.float64) if known else np.zeros(6),
+        scale_sigma=config.max_scale_sigma,
+        gravity_sigma_rad=math.radians(config.max_gravity_sigma_deg),
+        bias_sigma=np.zeros(6),
+        surprise=math.nan,
+        seconds=0.0,
+    )
+    return Accepted(start, 1.0, keyframes[0].T_world_cam[1, :3], -1, refined=REFINEMENTS)
 
 
 def _accepted(start: InertialStart, before: Accepted | None, stamp_ns: int) -> Accepted:

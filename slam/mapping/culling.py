@@ -12,7 +12,8 @@ def redundant_keyframe(world: Map, newest_id: int, config: MappingConfig) -> tup
     """The id of a keyframe around the newest one that can go, and of the one that inherits what hangs on it.
 
     It can go when nearly all the landmarks that it shares are seen by enough others (Mur-Artal et al., "ORB-SLAM",
-    T-RO 2015, section VI-E, has all its landmarks there). The first of a sub-map holds its world, and the newest ones are still being optimised: they stay.
+    T-RO 2015, section VI-E, has all its landmarks there). The first of a sub-map holds its world, and the newest ones
+    are still being optimised: they stay.
     """
     if not config.redundant_observers:
         return None

@@ -166,6 +166,6 @@ class Loop:
         if self._source.skipped:
             first = self._source.skipped[0]
             notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")
-        if self._slam.metric_since_ns is not None:
+        if (self._slam.metric_since_ns or 0) > 0:
             notes.append("the error as emitted counts from the inertial start on: poses before it have no scale")
         return notes + self._slam.back_end.health.notes() + self._slam.submap_notes()
