@@ -121,16 +121,13 @@ class Map:
 
     def add_landmarks(self, keyframe_id: int, points_world: Float64, index: Int64, colors: Uint8) -> Int64:
         """Ids (M,) of new landmarks at points_world (M, 3), first seen by features ``index`` (M,) of a keyframe."""
-        first, last = self.num_landmarks, self.num_landmarks + len(index)
-        self._reserve(last)
-        self.num_landmarks = last
-        self.points_world[first:last] = points_world
-        self.colors[first:last] = colors
-        self.alive[first:last] = True
-        self.born[first:last] = keyframe_id
-        self.predicted[first:last] = 1
-        self.found[first:last] = 1
-        ids = np.arange(first, last)
+        ids = self._free_rows(len(index))
+        self.points_world[ids] = points_world
+        self.colors[ids] = colors
+        self.alive[ids] = True
+        self.born[ids] = keyframe_id
+        self.predicted[ids] = 1
+        self.found[ids] = 1
         self.associate(keyframe_id, index, ids)
         return ids
 
@@ -280,6 +277,18 @@ class Map:
         self.directions[landmark_ids] = to_camera / distances[:, None]
         self.distances_m[landmark_ids] = distances
         self.changed[landmark_ids] = True
+
+    def _free_rows(self, count: int) -> Int64:
+        """Rows (count,) of landmarks that are gone, and new ones where those do not suffice; ascending.
+
+        Landmarks are born only while nothing is on its way that still names one that is gone: a problem of the graph
+        or a loop. So time spent in a mapped place does not make the map grow.
+        """
+        gone = np.flatnonzero(~self.alive[: self.num_landmarks])[:count]
+        first = self.num_landmarks
+        self.num_landmarks += count - len(gone)
+        self._reserve(self.num_landmarks)
+        return np.concatenate([gone, np.arange(first, self.num_landmarks)])
 
     def _reserve(self, rows: int) -> None:
         if rows <= len(self.alive):

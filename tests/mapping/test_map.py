@@ -129,11 +129,36 @@ def test_the_newest_view_describes_a_landmark():
     np.testing.assert_allclose(seen_from, [4.0, 0, 0], atol=1e-12)  # m
 
 
-def test_removed_landmarks_are_forgotten_everywhere_and_their_ids_stay_unused():
+def test_removed_landmarks_are_forgotten_everywhere():
     world = small_map()
     world.remove_landmarks(ids(1, 4))
     assert all(k.landmark_ids.tolist() == [0, -1, 2, 3, -1] for k in world.keyframes.values())
-    assert add_landmarks(world, 1, ids(1)).tolist() == [5]
+    assert_in_step(world)
+
+
+def test_a_new_landmark_takes_the_row_of_one_that_is_gone_and_nothing_else_of_it():
+    world = small_map()
+    world.count(ids(1, 4), ids(1, 4))
+    world.remove_landmarks(ids(1, 4))
+    world.changed[:] = False
+    assert add_landmarks(world, 1, ids(1, 4)).tolist() == [1, 4]
+    assert world.alive[:5].all() and world.num_landmarks == 5
+    assert world.observations[[1, 4]].tolist() == [1, 1] and world.born[[1, 4]].tolist() == [1, 1]
+    assert world.predicted[[1, 4]].tolist() == world.found[[1, 4]].tolist() == [1, 1]
+    assert world.changed[[1, 4]].all()
+    assert world.keyframes[0].landmark_ids.tolist() == [0, -1, 2, 3, -1]
+    assert_in_step(world)
+
+
+def test_landmarks_that_come_and_go_leave_the_map_as_large_as_it_was():
+    world = small_map()
+    for _ in range(10):
+        index = np.flatnonzero(world.keyframes[1].landmark_ids < 0)[:2]
+        if len(index) == 0:
+            index = ids(0, 3)
+            world.remove_landmarks(world.keyframes[1].landmark_ids[index])
+        add_landmarks(world, 1, index)
+    assert world.num_landmarks <= 7
     assert_in_step(world)
 
 
