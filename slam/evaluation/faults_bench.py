@@ -98,6 +98,8 @@ def measured(options: FaultOptions, folder: Path, faults: Faults) -> Iterator[st
         runs.mkdir()
         faults.undisturbed = undisturbed(runs, options.frames)
         yield "undisturbed run"
+        if faults.undisturbed.failure:
+            return  # there is nothing to compare with
     for run in killed_runs(options, runs):
         faults.killed.append(run)
         yield f"{sum(r.kills for r in faults.killed)} of {options.kills} kills, the last: {run.victim}"

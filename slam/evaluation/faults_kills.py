@@ -40,6 +40,7 @@ class KilledRun:
     lost_frames: int = 0  # tracked up to the file's last keyframe, and not in the file; or not tracked
     left_behind: int = 0  # processes that went on without their program
     restarts: int = 0  # of the back end, as the summary says
+    unsolved: int = 0  # problems of the back end whose processes were killed twice: the run went on without
     ate_m: float | None = None
     trajectory: str = field(default="", repr=False)  # of the finished run
 
@@ -164,6 +165,7 @@ def _finished(run: WatchedRun, file: Path, so_far: KilledRun, frames: int) -> Ki
         compared,
         lost_frames=compared.lost_frames + frames - summary["tracked"],
         restarts=summary["info"]["graph"]["restarts"],
+        unsolved=summary["info"]["graph"]["failed"],
         ate_m=summary["ate"]["rmse"] if summary["ate"] else None,
         trajectory=(run.folder / "trajectory.txt").read_text(),
     )

@@ -36,6 +36,7 @@ class Faults:
         """What must not be and is, a line each."""
         base = [self.undisturbed] if self.undisturbed else []
         found = [_killed_words(run) for run in [*base, *self.killed] if run.was_unsafe]
+        found += [f"{VICTIMS[run.victim]}: another trajectory" for run in self.killed if self._has_strayed(run)]
         found += [f"{d.kind} (seed {d.seed}): {d.verdict}: {d.detail}" for d in self.damaged if _is_bad(d)]
         found += [_motion_words(run) for run in self.motions if run.failure or run.unanswered]
         return found
@@ -54,7 +55,7 @@ class Faults:
     def _kills(self) -> str:
         heads = (
             "killed|kills|runs|failed|keyframes told of|lost, at most in one run|runs that lost one|frames lost"
-            "|processes left behind|restarts|ATE (undisturbed)|same trajectory"
+            "|processes left behind|restarts|problems unsolved|ATE (undisturbed)|same trajectory"
         )
         rows = [self._victim(words, chosen) for name, words in VICTIMS.items() if (chosen := self._of(name))]
         return f"## Kills\n\n{KILLS_NOTE}\n\n{_table(heads, rows)}"
@@ -69,8 +70,14 @@ class Faults:
         counted += [sum(run.lost_frames for run in runs), sum(run.left_behind for run in runs)]
         finished = [run for run in runs if run.trajectory]
         if runs[0].victim in (kills.PROGRAM, kills.GOING_ON) or not finished:
-            return [*counted, "", "", ""]
-        return [*counted, sum(run.restarts for run in runs), self._errors(finished), self._same(finished)]
+            return [*counted, "", "", "", ""]
+        counted += [sum(run.restarts for run in runs), sum(run.unsolved for run in runs)]
+        return [*counted, self._errors(finished), f"{self._same_as(finished)} of {len(finished)}"]
+
+    def _has_strayed(self, run: KilledRun) -> bool:
+        """Whether a replay whose problems were all solved gave another trajectory than the undisturbed one."""
+        is_comparable = run.victim in (kills.BACK_END, kills.WINDOW, kills.PICTURE) and run.trajectory
+        return bool(is_comparable and self.undisturbed and not run.unsolved and not self._same_as([run]))
 
     def _errors(self, finished: Sequence[KilledRun]) -> str:
         errors = [run.ate_m for run in finished if run.ate_m is not None]
@@ -78,9 +85,8 @@ class Faults:
         worst = f"{median(errors):.4f} m, at most {max(errors):.4f} m" if errors else "none"
         return worst + (f" ({base:.4f} m)" if base is not None else "")
 
-    def _same(self, finished: Sequence[KilledRun]) -> str:
-        base = self.undisturbed.trajectory if self.undisturbed else ""
-        return f"{sum(run.trajectory == base for run in finished)} of {len(finished)}"
+    def _same_as(self, finished: Sequence[KilledRun]) -> int:
+        return sum(self.undisturbed is not None and run.trajectory == self.undisturbed.trajectory for run in finished)
 
     def _damages(self) -> str:
         verdicts = (files.UNHARMED, files.RECOVERED, files.NOTHING_LEFT, files.CHANGED, files.CRASHED)
@@ -110,7 +116,8 @@ KILLS_NOTE = (
     f"(`--set {' --set '.join(kills.OFTEN)}`). A killed program may lose the last keyframe that it told of, the other "
     "runs nothing; every run that was not killed as a whole ends with exit code 0 and all its files. "
     f"{kills.CHAIN} killed programs go on from each other's map file, then one is left to end. The back end is killed "
-    f"once every {kills.FRAMES_PER_KILL} frames. Same trajectory: to the byte that of the undisturbed run."
+    f"once every {kills.FRAMES_PER_KILL} frames; a problem whose process dies twice stays unsolved, and the run goes "
+    "on without. Same trajectory: to the byte that of the undisturbed run, which it must be where all was solved."
 )
 DAMAGES_NOTE = (
     "One thing happens to the map file of an undisturbed run. It must load as it was to the bit, or be refused with a "

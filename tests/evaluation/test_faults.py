@@ -34,8 +34,8 @@ SAFE = (
     KilledRun("nobody", ate_m=0.002, trajectory="1 2 3"),
     KilledRun(PROGRAM, 1, "", 12, 1),
     KilledRun(GOING_ON, 0, "", 3, trajectory="4 5 6"),
-    KilledRun(BACK_END, 5, "", 16, restarts=5, ate_m=0.003, trajectory="1 2 3"),
-    KilledRun(WINDOW, 1, "", 16, ate_m=0.002, trajectory="1 2 4"),
+    KilledRun(BACK_END, 5, "", 16, restarts=5, unsolved=1, ate_m=0.003, trajectory="1 2 4"),
+    KilledRun(WINDOW, 1, "", 16, ate_m=0.002, trajectory="1 2 3"),
 )
 ANSWERED = MotionRun(3, "mono", ("still", "jump"), {"tracking": 40, "lost": 9}, submaps=2)
 
@@ -113,8 +113,14 @@ def test_the_kills_are_shared_among_the_victims():
     ],
 )
 def test_a_run_that_lost_more_than_it_may_is_a_violation(unsafe):
-    assert not Faults(killed=list(SAFE)).violations()
-    assert len(Faults(killed=[*SAFE, unsafe]).violations()) == 1
+    assert not Faults(SAFE[0], list(SAFE[1:])).violations()
+    assert len(Faults(SAFE[0], [*SAFE[1:], unsafe]).violations()) == 1
+
+
+def test_a_replay_whose_problems_were_solved_gives_the_same_trajectory():
+    strayed = KilledRun(BACK_END, 5, restarts=5, trajectory="1 2 4")
+    assert Faults(SAFE[0], [strayed]).violations() == ["the back end's process: another trajectory"]
+    assert not Faults(SAFE[0], [replace(strayed, unsolved=1)]).violations()
 
 
 def test_the_table_has_every_figure_and_says_what_must_not_be(tmp_path):
@@ -122,8 +128,9 @@ def test_the_table_has_every_figure_and_says_what_must_not_be(tmp_path):
     report.faults = Faults(SAFE[0], list(SAFE[1:]), [DamagedFile(0, "zeroed", RECOVERED, 4)], [ANSWERED])
     assert "None of it was." in report.text
     rows = [line.split(" | ") for line in report.text.splitlines() if line.startswith("| ")]
-    assert ["| the back end's process", "5", "1", "0", "16", "0", "0", "0", "0", "5"] in [row[:10] for row in rows]
-    assert "0.0030 m, at most 0.0030 m (0.0020 m) | 1 of 1 |" in report.text  # and the viewer's is another trajectory
+    assert ["| the back end's process", "5", "1", "0", "16", "0", "0", "0", "0", "5", "1"] in [row[:11] for row in rows]
+    assert "0.0030 m, at most 0.0030 m (0.0020 m) | 0 of 1 |" in report.text
+    assert len({line.count("|") for line in report.text.split("## Damaged")[0].splitlines() if line[:1] == "|"}) == 1
     assert "| zeroed | 1 | 0 | 1 | 0 | 0 | 0 |" in report.text
     assert "| mono | 1 | 0 | 49 | 0 | 40 | 9 | 2 |" in report.text
     report.faults.damaged.append(DamagedFile(7, "truncated", CHANGED, detail="it loaded as another map"))
