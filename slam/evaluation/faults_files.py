@@ -15,7 +15,7 @@ from slam.mapfile.same import is_part_of, same_file, same_map, same_places
 
 UNHARMED = "unharmed"  # loads, and is what it was to the bit
 RECOVERED = "refused, recovered"
-NOTHING_LEFT = "refused, nothing to recover"
+NOTHING_LEFT = "refused, nothing to recover"  # not one keyframe
 CHANGED = "accepted, changed"
 CRASHED = "crashed"
 GOOD = (UNHARMED, RECOVERED, NOTHING_LEFT)
@@ -29,6 +29,7 @@ class DamagedFile:
     kind: str
     verdict: str
     keyframes: int = 0  # still there, in the file or in what was recovered
+    whole: int = 1  # keyframes that there were
     detail: str = ""  # of what must not be
 
 
@@ -56,7 +57,7 @@ def judged(file: Path, new: Path, whole: LoadedMap, seed: int = 0, kind: str = "
         return DamagedFile(seed, kind, CHANGED, detail=str(broken))
     except Exception as error:  # noqa: BLE001 - whatever it is: that it comes is what is looked for
         return DamagedFile(seed, kind, CRASHED, detail=f"{type(error).__name__}: {error}")
-    return DamagedFile(seed, kind, verdict, keyframes)
+    return DamagedFile(seed, kind, verdict, keyframes, len(whole.world.keyframes))
 
 
 def _read(file: Path, new: Path, whole: LoadedMap) -> tuple[str, int]:
@@ -90,4 +91,5 @@ def _recovered(file: Path, new: Path, whole: LoadedMap) -> tuple[str, int]:
     again = load_map(new)
     if not (same_map(again.world, found.world) and same_places(again.places, found.places)):
         raise _Broken("what was recovered was written as another map")
-    return RECOVERED, len(found.world.keyframes)
+    keyframes = len(found.world.keyframes)
+    return RECOVERED if keyframes else NOTHING_LEFT, keyframes

@@ -20,7 +20,7 @@ from slam.mapfile.told import compared_with_health
 PROGRAM, GOING_ON, BACK_END, WINDOW, PICTURE = "program", "going on", "back end", "viewer", "picture"
 # A keyframe every few frames instead of one in fifteen: more is being written and optimised at any moment.
 OFTEN = ("keyframes.tracked_share=0.95", "keyframes.new_share=0.2", "keyframes.max_frames=4")
-CHAIN = 5  # killed runs on one map file, each of which goes on from it; then one that is left to end
+GONE_ON_WITH = 5  # every so many killed programs, a run goes on from what the last one left, to its end
 GOING_ON_FRAMES = 30
 FRAMES_PER_KILL = 8  # of the back end
 LONGEST_DELAY_S = 0.1  # after a frame was told of
@@ -63,10 +63,10 @@ def undisturbed(folder: Path, frames: int) -> KilledRun:
 def killed_programs(folder: Path, kills: int, frames: int, rng: Generator) -> Iterator[KilledRun]:
     """The whole program, killed once in each run."""
     for number in range(kills):
-        file = folder / f"chain{number // CHAIN}.map"
+        file = folder / f"program{number}.map"
         yield _killed_program(folder / f"program{number}", file, frames, rng)
-        if (number + 1) % CHAIN == 0 or number + 1 == kills:
-            yield _going_on(folder / f"going_on{number // CHAIN}", file)
+        if number % GONE_ON_WITH == 0:
+            yield _going_on(folder / f"going_on{number}", file)
 
 
 def killed_back_ends(folder: Path, kills: int, frames: int, rng: Generator) -> Iterator[KilledRun]:

@@ -118,6 +118,12 @@ def walk(frames: list[Picture], camera: Camera, count: int, rng: Generator) -> l
     return [frames[(begin + i) % len(frames)] for i in range(count)]
 
 
+def elsewhere(frames: list[Picture], camera: Camera, count: int, rng: Generator) -> list[Picture]:
+    """A walk where the camera never was: in the mirrored room."""
+    walked = walk(frames, camera, count, rng)
+    return [(image[:, ::-1].copy(), depth_m[:, ::-1].copy()) for image, depth_m in walked]
+
+
 def jump(frames: list[Picture], camera: Camera, count: int, rng: Generator) -> list[Picture]:
     return [frames[i] for i in rng.integers(0, len(frames), count)]
 
@@ -132,7 +138,7 @@ def dark(frames: list[Picture], camera: Camera, count: int, rng: Generator) -> l
     return [(np.zeros_like(image), np.zeros_like(depth_m)) for image, depth_m in [frames[0]] * count]
 
 
-MOTIONS = {"still": still, "turn": turn, "walk": walk, "jump": jump, "wall": wall, "dark": dark}
+MOTIONS = {"still": still, "turn": turn, "walk": walk, "elsewhere": elsewhere, "jump": jump, "wall": wall, "dark": dark}
 
 
 def _turned(image: Uint8, depth_m: Float32, camera: Camera, rotation: np.ndarray) -> Picture:

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 from slam.evaluation import faults_files as files
 from slam.evaluation import faults_kills as kills
 from slam.evaluation.faults_files import DamagedFile
 from slam.evaluation.faults_kills import KilledRun
 from slam.evaluation.faults_motions import MotionRun
 
+VERDICTS = (files.UNHARMED, files.RECOVERED, files.NOTHING_LEFT, files.CHANGED, files.CRASHED)
 VICTIMS = {
     kills.PROGRAM: "the whole program",
     kills.GOING_ON: "none: going on from killed runs",
@@ -89,13 +92,19 @@ class Faults:
         return sum(self.undisturbed is not None and run.trajectory == self.undisturbed.trajectory for run in finished)
 
     def _damages(self) -> str:
-        verdicts = (files.UNHARMED, files.RECOVERED, files.NOTHING_LEFT, files.CHANGED, files.CRASHED)
-        counts = Counter((d.kind, d.verdict) for d in self.damaged)
         kinds = list(dict.fromkeys(d.kind for d in self.damaged))
-        rows = [[kind, sum(counts[kind, v] for v in verdicts), *(counts[kind, v] for v in verdicts)] for kind in kinds]
-        sums = Counter(d.verdict for d in self.damaged)
-        rows.append(["all", len(self.damaged), *(sums[v] for v in verdicts)])
-        return f"## Damaged map files\n\n{DAMAGES_NOTE}\n\n{_table('damage|files|' + '|'.join(verdicts), rows)}"
+        rows = [[kind, *self._judged([d for d in self.damaged if d.kind == kind])] for kind in kinds]
+        table = _table(
+            f"damage|files|{'|'.join(VERDICTS)}|keyframes recovered", [*rows, ["all", *self._judged(self.damaged)]]
+        )
+        return f"## Damaged map files\n\n{DAMAGES_NOTE}\n\n{table}"
+
+    def _judged(self, damaged: Sequence[DamagedFile]) -> list[object]:
+        """Files, how many of each verdict, and the mean share of the keyframes that refused ones gave back."""
+        sums = Counter(d.verdict for d in damaged)
+        refused = [d.keyframes / d.whole for d in damaged if d.verdict in (files.RECOVERED, files.NOTHING_LEFT)]
+        share = f"{np.mean(refused):.0%}" if refused else ""
+        return [len(damaged), *(sums[v] for v in VERDICTS), share]
 
     def _motions(self) -> str:
         statuses = list(dict.fromkeys(status for run in self.motions for status in run.statuses))
@@ -115,18 +124,19 @@ KILLS_NOTE = (
     f"{kills.LONGEST_DELAY_S * 1e3:.0f} ms after it was told of, with a keyframe every few frames "
     f"(`--set {' --set '.join(kills.OFTEN)}`). A killed program may lose the last keyframe that it told of, the other "
     "runs nothing; every run that was not killed as a whole ends with exit code 0 and all its files. "
-    f"{kills.CHAIN} killed programs go on from each other's map file, then one is left to end. The back end is killed "
+    f"Every {kills.GONE_ON_WITH}th time a run goes on from what a killed program left. The back end is killed "
     f"once every {kills.FRAMES_PER_KILL} frames; a problem whose process dies twice stays unsolved, and the run goes "
     "on without. Same trajectory: to the byte that of the undisturbed run, which it must be where all was solved."
 )
 DAMAGES_NOTE = (
     "One thing happens to the map file of an undisturbed run. It must load as it was to the bit, or be refused with a "
-    "sentence; what is recovered from a refused one must have been in it. The last two columns must be 0."
+    "sentence; what is recovered from a refused one must have been in it: accepted and changed, and crashed, must be "
+    "0. Keyframes recovered: of the refused files, on average; nothing to recover: not one keyframe."
 )
 MOTIONS_NOTE = (
-    "Three to five short stretches and a long one of: a still camera, a turn about its own centre, a walk, jumps, a "
-    "wall without texture, darkness; pictures of the demo, the whole pipeline. Exceptions, and frames without status "
-    "or reason, must be 0."
+    "Three to five short stretches and a long one of: a still camera, a turn about its own centre, a walk, a walk "
+    "where it never was, jumps, a wall without texture, darkness; pictures of the demo, the whole pipeline. "
+    "Exceptions, and frames without status or reason, must be 0."
 )
 
 

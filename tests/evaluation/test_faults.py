@@ -125,13 +125,13 @@ def test_a_replay_whose_problems_were_solved_gives_the_same_trajectory():
 
 def test_the_table_has_every_figure_and_says_what_must_not_be(tmp_path):
     report = FaultReport(tmp_path, "slam bench faults")
-    report.faults = Faults(SAFE[0], list(SAFE[1:]), [DamagedFile(0, "zeroed", RECOVERED, 4)], [ANSWERED])
+    report.faults = Faults(SAFE[0], list(SAFE[1:]), [DamagedFile(0, "zeroed", RECOVERED, 4, 16)], [ANSWERED])
     assert "None of it was." in report.text
     rows = [line.split(" | ") for line in report.text.splitlines() if line.startswith("| ")]
     assert ["| the back end's process", "5", "1", "0", "16", "0", "0", "0", "0", "5", "1"] in [row[:11] for row in rows]
     assert "0.0030 m, at most 0.0030 m (0.0020 m) | 0 of 1 |" in report.text
     assert len({line.count("|") for line in report.text.split("## Damaged")[0].splitlines() if line[:1] == "|"}) == 1
-    assert "| zeroed | 1 | 0 | 1 | 0 | 0 | 0 |" in report.text
+    assert "| zeroed | 1 | 0 | 1 | 0 | 0 | 0 | 25% |" in report.text
     assert "| mono | 1 | 0 | 49 | 0 | 40 | 9 | 2 |" in report.text
     report.faults.damaged.append(DamagedFile(7, "truncated", CHANGED, detail="it loaded as another map"))
     assert "- truncated (seed 7): accepted, changed: it loaded as another map" in report.text
