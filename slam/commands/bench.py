@@ -1,4 +1,4 @@
-"""``slam bench``: trajectories, matching, speed, places and rendered recordings, each with its table."""
+"""``slam bench``: trajectories, matching, speed, places, long runs and faults, each with its table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Measure trajectories, matching, speed, places and long runs.", no_args_is_help=True)
+app = typer.Typer(help="Measure trajectories, matching, speed, places, long runs and faults.", no_args_is_help=True)
 OUT = Path("runs/bench")
 
 
@@ -126,6 +126,25 @@ def rendered_command(
 
     options = RenderedOptions(recordings, frames, rooms, processes=processes, only=only)
     typer.echo(bench_rendered_to_folder(options, out, _command(), _say))
+
+
+@app.command("faults")
+def faults_command(
+    kills: Annotated[int, typer.Option(min=0, help="Of processes, `kill -9`, in whole runs.")] = 200,
+    damages: Annotated[int, typer.Option(min=0, help="Of map files.")] = 1000,
+    motions: Annotated[int, typer.Option(min=0, help="Sequences that no map can be made of.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is random.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for runs and tables.")] = OUT,
+) -> None:
+    """Kill processes, damage map files and feed degenerate motions; exit code 1 if what must not be is."""
+    from slam.evaluation.faults_bench import FaultOptions, bench_faults_to_folder
+    from slam.running.threads import one_thread_per_worker
+
+    one_thread_per_worker(seed)
+    text, is_safe = bench_faults_to_folder(FaultOptions(kills, damages, motions, seed), out, _command(), progress=_say)
+    typer.echo(text)
+    if not is_safe:
+        raise typer.Exit(1)
 
 
 def _say(line: str) -> None:

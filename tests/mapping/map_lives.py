@@ -7,7 +7,7 @@ from synthetic_world import CAMERA, RIG, random_descriptors
 
 from slam.geometry import exp_se3
 from slam.mapfile.about import MapAbout
-from slam.mapping.map import LANDMARK_COLUMNS, Map
+from slam.mapping.map import Map
 from slam.tracking.placed import PlacedFrames
 from slam.types import Features, ImuSamples, Loop, Mode, Observation
 
@@ -75,56 +75,3 @@ def lived(steps, seed=0):
     for _ in range(steps):
         live(world, placed, seed)
     return world, placed
-
-
-def same_arrays(a, b):
-    """Equal to the bit, and of the same type; None is None."""
-    if a is None or b is None:
-        return a is b
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-
-
-def same_keyframe(a, b):
-    one, other = a.observation, b.observation
-    pairs = [(getattr(one, name), getattr(other, name)) for name in ("xy_raw", "depth_m", "right_x")]
-    pairs += [(getattr(one.features, n), getattr(other.features, n)) for n in ("xy", "scores", "descriptors")]
-    pairs += [(getattr(a, n), getattr(b, n)) for n in ("T_world_cam", "landmark_ids", "velocity_world", "bias")]
-    if a.imu is None or b.imu is None:
-        pairs.append((a.imu, b.imu))
-    else:
-        pairs += [(getattr(a.imu, n), getattr(b.imu, n)) for n in ("stamps_ns", "gyro_rad_s", "accel_m_s2")]
-    plain = [
-        (k.keyframe_id, k.frame_index, k.submap_id, k.observation.stamp_ns, k.observation.features.image_size)
-        for k in (a, b)
-    ]
-    return plain[0] == plain[1] and all(same_arrays(x, y) for x, y in pairs)
-
-
-def same_map(a, b):
-    """Whether two maps hold the same: keyframes, living landmarks, loops and what comes next."""
-    alive = np.flatnonzero(a.alive[: a.num_landmarks])
-    if a.num_landmarks != b.num_landmarks or not np.array_equal(alive, np.flatnonzero(b.alive[: b.num_landmarks])):
-        return False
-    return (
-        list(a.keyframes) == list(b.keyframes)
-        and all(same_keyframe(k, b.keyframes[i]) for i, k in a.keyframes.items())
-        and all(same_arrays(getattr(a, name)[alive], getattr(b, name)[alive]) for name in LANDMARK_COLUMNS)
-        and np.array_equal(a.observations[alive], b.observations[alive])
-        and a.next_keyframe_id == b.next_keyframe_id
-        and len(a.loops) == len(b.loops)
-        and all(same_loop(x, y) for x, y in zip(a.loops, b.loops))
-    )
-
-
-def same_loop(a, b):
-    plain = [(loop.keyframe_a, loop.keyframe_b, loop.scale_a_b, loop.inliers) for loop in (a, b)]
-    return plain[0] == plain[1] and same_arrays(a.T_a_b, b.T_a_b)
-
-
-def same_places(a, b):
-    """Whether frames by number are where they were; which run they belong to is left out."""
-    return a.keys() == b.keys() and all(
-        (a[n].stamp_ns, a[n].keyframe_id) == (b[n].stamp_ns, b[n].keyframe_id)
-        and same_arrays(a[n].T_keyframe_cam, b[n].T_keyframe_cam)
-        for n in a
-    )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from map_lives import ABOUT, DIM, live, lived, same_map, same_places
+from map_lives import ABOUT, DIM, live, lived
 from synthetic_world import RIG
 
 from slam.camera import Camera, Rig
@@ -16,6 +16,7 @@ from slam.mapfile.changes import MapWatch
 from slam.mapfile.journal import MapJournal, empty_state, write_map
 from slam.mapfile.reader import load_map
 from slam.mapfile.ruin import rows_in
+from slam.mapfile.same import same_map, same_places
 from slam.mapping.map import Map
 from slam.tracking.placed import PlacedFrames
 from slam.types import Mode

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from journalling import journal
-from map_lives import ABOUT, DIM, live, lived, same_map, same_places
+from map_lives import ABOUT, DIM, live, lived
 
 from slam.errors import MapError
 from slam.mapfile.changes import MapWatch
 from slam.mapfile.journal import MapJournal, write_map
 from slam.mapfile.reader import load_map, recovered_map
+from slam.mapfile.same import same_map, same_places
 from slam.mapping.map import Map
 from slam.running.map_writer import MapWriter
 from slam.tracking.placed import PlacedFrames
