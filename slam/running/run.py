@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from slam.errors import SlamError
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import Summary
 from slam.graph import Graph, InlineGraph
+from slam.mapfile.contents import LoadedMap
 from slam.mapfile.merge import compacted
 from slam.pipeline import Slam
-from slam.running.decisions import read_decisions
+from slam.running.decisions import Decisions, read_decisions
 from slam.running.feed import Fed
 from slam.running.graph_process import GraphProcess
 from slam.running.loop import Loop, OnProgress
@@ -27,10 +28,11 @@ from slam.running.run_memory import RunMemory
 from slam.running.scripted import LoggedGraph, ScriptedGraph
 from slam.running.stopping import StopSignals, deaf_to_ctrl_c
 from slam.running.threads import one_thread_per_worker
-from slam.running.timing import Clock, Script, by_stamp
+from slam.running.timing import Clock, Script, Timing, by_stamp
 from slam.running.warm_up import frame_rate, settled_memory, warm_up
 from slam.sources import Source
 from slam.viewer.choice import opened_viewer
+from slam.viewer.process import Viewer
 from slam.viewer.window import has_display
 
 
@@ -55,36 +57,68 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     with closing(beside) if beside is not None else nullcontext():  # whatever happens, no process is left
         restored = restored_map(options, config, source)
         fps = _rate_to_hold(options, config, source)
-        slam = Slam(
-            source.rig, source.mode, config, graph, fps, restored and compacted(restored), not options.localize_only
-        )
+        compact = restored and compacted(restored)
+        slam = Slam(source.rig, source.mode, config, graph, fps, compact, not options.localize_only)
         warm_up(slam, source.rig)
         if beside is not None:
             beside.wait_until_ready()
         observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
-        timing = (
-            Script(source, graph, slam.video, decisions or {})
-            if isinstance(graph, ScriptedGraph)
-            else Clock(source, graph, slam.video, observed)
-        )
+        timing = _timing(source, slam, graph, decisions or {}, observed)
         with deaf_to_ctrl_c():
             viewer = opened_viewer(options.viewer, options.screenshot)
-        with ExitStack() as stack:
-            recorder = stack.enter_context(RunRecorder(options.out))
-            stop = stack.enter_context(StopSignals())
-            header = {"command": command_line(), "rig": source.rig.name}
-            recorder.write_config(config, header)
-            memory = stack.enter_context(RunMemory(options.record, source, config, header))
-            map_file = map_writer(options, config, source, restored, slam)
-            loop = Loop(source, slam, config, recorder, viewer, stop, on_progress, timing, memory, observed, map_file)
-            with settled_memory():
-                ending = loop.run(options.realtime)
-            slam.finish()
-            map_file.close()
-            loop.show_last()
-            viewer.close(options.screenshot or _default_screenshot(options, recorder))
-            summary = loop.finish(options, ending, command_line())
-        return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
+        with RunRecorder(options.out) as recorder:
+            return _answered(
+                Ready(options, config, source, restored, slam, viewer, recorder, timing, observed), on_progress
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A run whose input is known to be good, before its first frame."""
+
+    options: RunOptions
+    config: SlamConfig
+    source: Source
+    restored: LoadedMap | None
+    slam: Slam
+    viewer: Viewer
+    recorder: RunRecorder
+    timing: Timing
+    observed: Mailbox[Fed]
+
+
+def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
+    """Answer every frame, and write what a run leaves."""
+    options, recorder = run.options, run.recorder
+    header = {"command": command_line(), "rig": run.source.rig.name}
+    recorder.write_config(run.config, header)
+    with StopSignals() as stop, RunMemory(options.record, run.source, run.config, header) as memory:
+        map_file = map_writer(options, run.config, run.source, run.restored, run.slam)
+        loop = Loop(
+            *(run.source, run.slam, run.config, recorder, run.viewer, stop, on_progress),
+            *(run.timing, memory, run.observed, map_file),
+        )
+        with settled_memory():
+            ending = loop.run(options.realtime)
+        run.slam.finish()
+        map_file.close()
+        loop.show_last()
+        run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
+        summary = loop.finish(options, ending, command_line())
+    return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
+
+
+def _timing(
+    source: Source,
+    slam: Slam,
+    graph: LoggedGraph | ScriptedGraph,
+    decisions: dict[int, Decisions],
+    observed: Mailbox[Fed],
+) -> Timing:
+    """Who decides what time decides: the clock, or the script of a run that is replayed."""
+    if isinstance(graph, ScriptedGraph):
+        return Script(source, graph, slam.video, decisions)
+    return Clock(source, graph, slam.video, observed)
 
 
 def _rate_to_hold(options: RunOptions, config: SlamConfig, source: Source) -> float:
