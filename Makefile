@@ -27,8 +27,11 @@ lint: $(VENV)/.dev  ## format, then check
 	$(BIN)/ruff check --fix slam tests tools
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## the README's table: DATA=folder with sequences/
+bench: $(VENV)/.dev  ## the README's tables, two hours: DATA=folder with sequences/
 	$(BIN)/slam bench trajectory $(if $(wildcard $(DATA)/sequences),$(DATA))
+	$(if $(wildcard $(DATA)/sequences),$(BIN)/slam bench blackouts $(DATA))
+	$(BIN)/slam bench rendered --processes 2
+	$(BIN)/slam bench faults
 
 install: $(VENV)/.viewer  ## the program and its viewer, into .venv
 

@@ -17,13 +17,14 @@ from slam.inertial.state import make_inertial
 from slam.loops.recognition import Recognition
 from slam.mapfile.contents import LoadedMap
 from slam.mapping.map import Map
-from slam.mapping.mapper import Mapper, feature_colors
+from slam.mapping.mapper import Mapper
 from slam.mapping.snapshot import map_snapshot
 from slam.matching import make_matcher
 from slam.matching.video import video_matcher
 from slam.stopwatch import Stopwatch
+from slam.tracking.bootstrap import Bootstrap
 from slam.tracking.deadline import Deadline
-from slam.tracking.initialization import MonoInitializer, TwoViewStart
+from slam.tracking.initialization import MonoInitializer
 from slam.tracking.keyframes import KeyframeChoice
 from slam.tracking.observe import Observer
 from slam.tracking.placed import PlacedFrames
@@ -31,7 +32,7 @@ from slam.tracking.relocalization import Relocalizer
 from slam.tracking.tracker import Tracker, TrackResult
 from slam.tracking.waiting import WaitingFrames
 from slam.trajectory import Trajectory
-from slam.types import Frame, Int64, Keyframe, MapSnapshot, Matches, Mode, Observation, Track, TrackStatus
+from slam.types import Frame, Int64, Keyframe, MapSnapshot, Mode, Observation, Track, TrackStatus
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +70,6 @@ class Slam:
         self.inertial = make_inertial(rig, mode, config)
         self._motion = self.inertial.motion
         self._tracker = Tracker(rig, self.video, config.tracking, config.graph.sigma_disparity_px)
-        self._initializer = MonoInitializer(rig.left, self.matcher, config.init)
         self._keyframes = KeyframeChoice(config.keyframes)
         self._mapper = Mapper(rig, mode, self.matcher, config.mapping, config.tracking)
         self._placed, self._waiting = PlacedFrames() if restored is None else restored.placed(), WaitingFrames()
@@ -81,6 +81,10 @@ class Slam:
         self._graph = graph if graph is not None else InlineGraph()
         self.back_end = BackEnd(
             self.map, self._placed, rig, mode, config, self._mapper, recognition, self._graph, self.inertial
+        )
+        self._starts = Bootstrap(
+            *(self.map, mode, config.init, MonoInitializer(rig.left, self.matcher, config.init), self._mapper),
+            *(self._placed, self._waiting, self.inertial, self.back_end),
         )
         self._submap_id = -1  # of the camera; -1 before the first
         self._seen_ids: Int64 = np.zeros(0, np.int64)  # landmarks of the last tracked frame
@@ -210,58 +214,19 @@ class Slam:
 
     def _bootstrap(self, frame: Frame, observation: Observation, watch: Stopwatch) -> Track:
         """Begin a sub-map, the first or, after a loss, a new one."""
-        if self.mode is Mode.MONO:
-            return self._bootstrap_mono(frame, observation, watch)
-        count = int(self._mapper.mappable(observation).sum())
-        nothing = np.full(len(observation), -1, np.int64)
-        if count < self.config.init.min_landmarks:
-            reason = f"too few features with depth ({count})"
-            return self._track(frame, observation, TrackResult(None, nothing, reason), -1, watch)
-        keyframe = self._mapper.insert(self.map, frame, observation, np.eye(4), nothing, self._new_submap())
-        self.back_end.certainty.hold(keyframe.keyframe_id)
-        return self._begin(frame, observation, keyframe.keyframe_id, Matches.none(), watch)
-
-    def _bootstrap_mono(self, frame: Frame, observation: Observation, watch: Stopwatch) -> Track:
-        with watch("initialize"):
-            start, reason, matches = self._initializer.start(frame, observation)
-            if start is None:
-                nothing = np.full(len(observation), -1, np.int64)
-                return self._track(frame, observation, TrackResult(None, nothing, reason, matches), -1, watch)
-            first_id, keyframe_id = self._start_map(start, frame, observation)
-        self._waiting.begin(start.waited, self.map.keyframes[keyframe_id].landmark_ids, first_id)
-        return self._begin(frame, observation, keyframe_id, matches, watch)
-
-    def _start_map(self, start: TwoViewStart, frame: Frame, observation: Observation) -> tuple[int, int]:
-        """Two keyframes and the landmarks between them, optimised once."""
-        submap_id = self._new_submap()
-        nothing_a = np.full(len(start.observation_a), -1, np.int64)
-        first = self.map.add_keyframe(start.frame_a.index, start.observation_a, np.eye(4), nothing_a, submap_id)
-        colors = feature_colors(start.frame_a, start.observation_a)[start.index_a]
-        self.back_end.certainty.hold(first.keyframe_id)
-        ids = self.map.add_landmarks(first.keyframe_id, start.points_world, start.index_a, colors)
-        seen = np.full(len(observation), -1, np.int64)
-        seen[start.index_b] = ids
-        imu = self.inertial.samples_since_keyframe(self.map, submap_id, frame.stamp_ns)
-        second = self.map.add_keyframe(frame.index, observation, start.T_world_cam_b, seen, submap_id, imu)
-        self._placed.add(start.frame_a.stamp_ns, np.eye(4), first)
-        self.back_end.optimize(Stopwatch())
-        self._take_correction()
-        self.back_end.recognize(first.keyframe_id)
-        return first.keyframe_id, second.keyframe_id
-
-    def _begin(
-        self, frame: Frame, observation: Observation, keyframe_id: int, matches: Matches, watch: Stopwatch
-    ) -> Track:
-        keyframe = self.map.keyframes[keyframe_id]
+        begun = self._starts.begin(frame, observation, watch, self._take_correction)
+        if isinstance(begun, TrackResult):
+            return self._track(frame, observation, begun, -1, watch)
+        keyframe = begun.keyframe
         self._motion.update(frame.stamp_ns, keyframe.T_world_cam)
         self._placed.add(frame.stamp_ns, keyframe.T_world_cam, keyframe)
         self._seen_ids = keyframe.landmark_ids
         self._submap_id, self._lost_since_ns = keyframe.submap_id, None
-        self.back_end.recognize(keyframe_id)
+        self.back_end.recognize(keyframe.keyframe_id)
         inliers = int((keyframe.landmark_ids >= 0).sum())
         reason = "map started" if keyframe.submap_id == 0 else f"sub-map {keyframe.submap_id} started"
-        result = TrackResult(keyframe.T_world_cam, keyframe.landmark_ids, reason, matches, inliers)
-        return self._track(frame, observation, result, keyframe_id, watch)
+        result = TrackResult(keyframe.T_world_cam, keyframe.landmark_ids, reason, begun.matches, inliers)
+        return self._track(frame, observation, result, keyframe.keyframe_id, watch)
 
     def _locate(self, frame: Frame, observation: Observation, watch: Stopwatch) -> TrackResult:
         guess = self._motion.predict(frame.stamp_ns)
@@ -281,7 +246,7 @@ class Slam:
         """Lost; when that has lasted, a new sub-map is better than nothing."""
         if self._lost_since_ns is None:
             self._lost_since_ns = frame.stamp_ns
-            self._initializer.forget()
+            self._starts.forget()
             self._motion.forget_velocity()
         lost_s = (frame.stamp_ns - self._lost_since_ns) * 1e-9
         if not self._grows or lost_s < self.config.relocalization.submap_after_s or self.back_end.is_busy:
@@ -309,9 +274,6 @@ class Slam:
         """The keyframe that shares the most landmarks, the last one when none does."""
         shared = self.map.covisible(landmark_ids)
         return shared[0][0] if shared else self.map.last_keyframe.keyframe_id
-
-    def _new_submap(self) -> int:
-        return max((keyframe.submap_id for keyframe in self.map.keyframes.values()), default=-1) + 1
 
     def _track(
         self, frame: Frame, observation: Observation, result: TrackResult, keyframe_id: int, watch: Stopwatch
