@@ -48,7 +48,8 @@ class MatcherConfig:
 @dataclass(frozen=True)
 class TrackingConfig:
     local_keyframes: int = 12  # keyframes whose landmarks form the local map
-    local_landmarks: int = 640  # most landmarks in the virtual view
+    local_landmarks: int = 448  # most landmarks in the virtual view
+    stereo_local_landmarks: int = 640  # and of a stereo pair, whose pictures have more features
     min_matches: int = 15  # below: LOST, too few matches
     min_inliers: int = 12  # below: LOST, too few inliers
     pnp_threshold_px: float = 4.0  # RANSAC inlier bound
