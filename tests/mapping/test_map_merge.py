@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from map_lives import same_map, same_places
 from ring_world import CONFIG, RING, at, ring_world, run
 from synthetic_world import FRAME_NS, RIG, SyntheticWorld
 
@@ -20,6 +19,7 @@ from slam.mapfile.about import MapAbout
 from slam.mapfile.journal import write_map
 from slam.mapfile.merge import joined
 from slam.mapfile.reader import load_map
+from slam.mapfile.same import same_map, same_places
 from slam.running.merge import align
 from slam.types import Loop, Mode
 

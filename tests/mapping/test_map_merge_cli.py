@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import called, kidnapped_recording, short_recording, typed
-from map_lives import same_map, same_places
 
 from slam.data_files import data_dir
 from slam.geometry import umeyama
 from slam.mapfile.reader import load_map
+from slam.mapfile.same import same_map, same_places
 from slam.trajectory import read_tum
 
 WITH = ("--viewer", "none", "--out", "run")
