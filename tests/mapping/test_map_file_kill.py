@@ -82,6 +82,7 @@ def check_kills(file, kills, steps=12):
     return in_time, lost
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_loses_one_keyframe_at_most(tmp_path):
     in_time, _ = check_kills(tmp_path / "map", kills=12)
     assert in_time >= 4

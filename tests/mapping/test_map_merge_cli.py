@@ -96,6 +96,7 @@ def test_maps_that_are_not_compared_lie_side_by_side(halves, slam):
     assert submaps(Path("c.map")) == {0, 1}
 
 
+@pytest.mark.slow
 def test_a_map_of_another_room_lies_beside(halves, slam):
     pytest.importorskip("open3d", reason="OPEN3D NOT INSTALLED: no other room could be rendered")
     assert slam("render", "room", "--seconds", "1", "--seed", "7", "--fps", "8", "--speed", "2").code == 0
