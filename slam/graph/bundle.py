@@ -11,23 +11,12 @@ import gtsam
 import numpy as np
 
 from slam.graph import no_correction
-from slam.graph.answer import (
-    Solution,
-    correction_of,
-    solution_of,
-)
+from slam.graph.answer import Solution, correction_of, solution_of
 from slam.graph.blame import Blame, blame_of_error, blame_of_result, relieved
 from slam.graph.clean import cleaned, in_range
 from slam.graph.covariance import PoseInformation, conditional_covariances, joint_covariance, pose_information
 from slam.graph.descent import descend, parameters_of
-from slam.graph.factors import (
-    factor_graph,
-    landmark_keys,
-    ordering_of,
-    pose_keys,
-    start_values,
-    state_keys,
-)
+from slam.graph.factors import factor_graph, landmark_keys, ordering_of, pose_keys, start_values, state_keys
 from slam.graph.window import WindowProblem
 from slam.types import Correction
 

@@ -32,14 +32,18 @@ class Certainty:
     def of_frame(self, keyframe_id: int, T_keyframe_cam: Float64, information: Float64 | None) -> Float64 | None:
         """The covariance of a frame that hangs on a keyframe; None where that is unknown.
 
-        information (6, 6): of its pose given the landmarks; None: the frame is known as well as the keyframe.
+        information (6, 6): of its pose given the landmarks; None: the frame is known as well as the keyframe. What its
+        measurements leave undetermined is unknown.
         """
         known = self._known.get(keyframe_id)
         if known is None:
             return None
         moved = adjoint(invert(T_keyframe_cam))
         carried = moved @ known @ moved.T
-        return carried if information is None else carried + np.linalg.inv(information)
+        if information is None:
+            return carried
+        own = _inverse(information)
+        return None if own is None else carried + own
 
     def learn(self, keyframe_ids: Int64, T_world_cam: Float64, joint: Float64) -> None:
         """Take what a window says of its keyframes (K,): their joint covariance (6K, 6K), in which nothing is held."""
@@ -51,7 +55,11 @@ class Certainty:
         moved = adjoint(invert(T_world_cam)[:, None] @ T_world_cam[sources])
         total += moved @ np.stack([self._known[ids[q]] for q in sources.tolist()]) @ np.swapaxes(moved, -1, -2)
         for row, keyframe_id in enumerate(ids):
-            best = total[row, int(np.argmin(_volume(total[row])))]
+            seen = total[row, sources != row]
+            proper = seen[np.linalg.eigvalsh(seen)[:, 0] > 0]  # not what rounding has spoiled
+            if len(proper) == 0:
+                continue
+            best = proper[int(np.argmin(_volume(proper)))]
             before = self._known.get(keyframe_id)
             if before is None or _volume(best) < _volume(before):
                 self._known[keyframe_id] = best
@@ -78,6 +86,16 @@ class Certainty:
 
     def forget(self, keyframe_id: int) -> None:
         self._known.pop(keyframe_id, None)
+
+
+def _inverse(information: Float64) -> Float64 | None:
+    """The covariance (6, 6) of an information matrix, None where that determines no pose."""
+    try:
+        covariance = np.linalg.inv(np.linalg.cholesky(information))
+    except np.linalg.LinAlgError:
+        return None
+    covariance = covariance.T @ covariance
+    return covariance if np.isfinite(covariance).all() else None
 
 
 def _seen_from(sources: Int64, T_world_cam: Float64, joint: Float64) -> Float64:

@@ -81,6 +81,20 @@ def test_a_frame_is_known_as_its_keyframe_and_its_own_measurements_say():
     np.testing.assert_allclose(certainty.of_frame(2, T_keyframe_cam, information), expected, rtol=1e-4, atol=1e-11)
 
 
+@pytest.mark.parametrize("determined", [0, 3, 5])
+def test_a_frame_whose_measurements_leave_its_pose_open_is_unknown(determined):
+    information = np.diag([1e6] * determined + [0.0] * (6 - determined))
+    assert learned((0, 3)).of_frame(2, np.eye(4), information) is None
+    assert learned((0, 3)).of_frame(2, np.eye(4), np.full((6, 6), np.nan)) is None
+
+
+def test_what_rounding_has_spoiled_teaches_nothing():
+    certainty = Certainty()
+    certainty.hold(0)
+    certainty.learn(np.arange(4), PATH[:4], -joint(0, 3))
+    assert [known(certainty, i) for i in (1, 2, 3)] == [None] * 3
+
+
 def test_lengths_that_grow_take_their_uncertainty_along():
     certainty = learned((0, 3))
     before = known(certainty, 2)
