@@ -159,15 +159,17 @@ class BackEnd:
 
     def _start_inertial(self, submap_id: int) -> InertialStart | None:
         """Make the sub-map metric and level if its inertial samples allow it now. The graph has no problem yet."""
+        was_metric = self._inertial.is_metric(submap_id)
         start = self._inertial.start(self._map, submap_id)
         if start is None:
             return None
         ids = [keyframe.keyframe_id for keyframe in self._map.submap(submap_id)]
         self._carry(ids, start.T_new_old, start.scale)
         self._map.take_states(self._inertial.states(start))
-        first = self._map.keyframes[min(ids)]
-        T_first = {k: invert(first.T_world_cam) @ self._map.keyframes[k].T_world_cam for k in ids}
-        self.certainty.stretch(first.keyframe_id, T_first, start.scale_sigma)
+        if not was_metric:  # a start that is made again knows the scale better, and what was said holds all the more
+            T_first_world = invert(self._map.keyframes[min(ids)].T_world_cam)
+            T_first = {k: T_first_world @ self._map.keyframes[k].T_world_cam for k in ids}
+            self.certainty.stretch(T_first, start.scale_sigma)
         T_world_cam = self._placed.last(self._map.keyframes)
         assert T_world_cam is not None
         self._inertial.motion.moved(T_world_cam, start.scale)

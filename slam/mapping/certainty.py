@@ -71,11 +71,11 @@ class Certainty:
             self._known.pop(keyframe_id, None)
         self.put(keyframe_b, of_b)
 
-    def stretch(self, from_id: int, T_from: Mapping[int, Float64], sigma: float) -> None:
-        """The scale of a sub-map is known to a share ``sigma``; T_from: keyframe_id -> T_from_cam, from its first."""
-        for keyframe_id, T_from_cam in T_from.items():
-            if keyframe_id in self._known and keyframe_id != from_id:
-                along = np.concatenate([np.zeros(3), T_from_cam[:3, 3] @ T_from_cam[:3, :3]]) * sigma
+    def stretch(self, T_first: Mapping[int, Float64], sigma: float) -> None:
+        """The scale of a sub-map is known to a share ``sigma``; T_first: keyframe_id -> T_first_cam, from its first."""
+        for keyframe_id, T_first_cam in T_first.items():
+            if keyframe_id in self._known:
+                along = np.concatenate([np.zeros(3), T_first_cam[:3, 3] @ T_first_cam[:3, :3]]) * sigma
                 self._known[keyframe_id] = self._known[keyframe_id] + np.outer(along, along)
 
     def scale(self, factors: Mapping[int, float]) -> None:

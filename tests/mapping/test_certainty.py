@@ -105,7 +105,7 @@ def test_lengths_that_grow_take_their_uncertainty_along():
 def test_an_uncertain_scale_moves_what_is_far_along_its_direction():
     certainty = learned((0, 3))
     before = known(certainty, 3)
-    certainty.stretch(0, {0: np.eye(4), 3: invert(PATH[0]) @ PATH[3]}, 0.1)
+    certainty.stretch({0: np.eye(4), 3: invert(PATH[0]) @ PATH[3]}, 0.1)
     more = known(certainty, 3) - before
     in_world = PATH[3, :3, :3] @ more[3:, 3:] @ PATH[3, :3, :3].T
     np.testing.assert_allclose(in_world, 0.01 * np.outer(PATH[3, :3, 3], PATH[3, :3, 3]), atol=1e-12)
