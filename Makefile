@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data
+SHARED := -n 2 --dist loadfile  # two processes, a file of tests in one of them
 PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
@@ -17,10 +18,10 @@ test: $(VENV)/.dev  ## lint, types and the quick tests
 	$(BIN)/ruff check slam tests tools
 	$(BIN)/ruff format --check slam tests tools
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SHARED)
 
 test-all: $(VENV)/.dev  ## the slow tests too
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest $(SHARED) -m ''
 
 lint: $(VENV)/.dev  ## format, then check
 	$(BIN)/ruff format slam tests tools

@@ -40,6 +40,19 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except (ImportError, SystemError) as error:
+        if not _was_interrupted(error):
+            raise
+        sys.exit(130)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C lies behind it: a compiled module that hears it while it is imported raises errors of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _version(wanted: bool) -> None:

@@ -68,6 +68,25 @@ def test_features_lists_every_row(slam):
     assert "NON-COMMERCIAL" in answer.out
 
 
+def failing_import(monkeypatch, cause):
+    def app():
+        raise ImportError("initialization failed") from cause
+
+    monkeypatch.setattr("slam.cli.app", app)
+
+
+def test_ctrl_c_while_a_compiled_module_is_imported_leaves_no_traceback(slam, monkeypatch):
+    failing_import(monkeypatch, KeyboardInterrupt())
+    answer = slam("run", "demo")
+    assert (answer.code, answer.err) == (130, "")
+
+
+def test_an_import_that_fails_by_itself_shows_its_traceback(slam, monkeypatch):
+    failing_import(monkeypatch, OSError("libGL.so.1 is missing"))
+    with pytest.raises(ImportError, match="initialization failed"):
+        slam("run", "demo")
+
+
 def test_typers_own_complaints_exit_with_2(slam):
     assert slam("run", "demo", "--bogus").code == 2
     assert slam("run").code == 2

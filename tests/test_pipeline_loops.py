@@ -11,6 +11,7 @@ from slam.geometry import invert
 from slam.types import Mode
 
 STEPS = tuple(range(2 * LAP + 40))
+MODES = [Mode.RGBD, pytest.param(Mode.MONO, marks=pytest.mark.slow)]
 OPEN = replace(CONFIG, loops=replace(CONFIG.loops, close=False))
 
 
@@ -19,7 +20,7 @@ def walked(mode, closing=True):
     return run(mode, STEPS, CONFIG if closing else OPEN, noise_px=1.0, disparity_noise_px=1.0)
 
 
-@pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_closed_loop_takes_most_of_the_drift_away(mode):
     slam, tracks = walked(mode)
     assert slam.back_end.loops.closed >= 1 and slam.back_end.loops.refused == 0
@@ -28,7 +29,7 @@ def test_a_closed_loop_takes_most_of_the_drift_away(mode):
     assert all(track.is_tracked for track in tracks[first:])
 
 
-@pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
+@pytest.mark.parametrize("mode", MODES)
 def test_once_a_loop_is_closed_the_second_lap_adds_little_to_the_map(mode):
     closed, still_open = walked(mode)[0].map, walked(mode, closing=False)[0].map
     assert len(closed.keyframes) < 0.7 * len(still_open.keyframes)
@@ -44,7 +45,7 @@ def test_landmarks_seen_from_both_ends_of_the_loop_became_one():
     assert early.mean() > 0.3  # landmarks of the first lap, seen in the second
 
 
-@pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
+@pytest.mark.parametrize("mode", MODES)
 def test_what_a_loop_measured_fits_the_map_that_it_bent(mode):
     world = walked(mode)[0].map
     depth = np.median(np.linalg.norm(world.points_world[world.alive[: world.num_landmarks].nonzero()[0]], axis=1))
@@ -55,7 +56,7 @@ def test_what_a_loop_measured_fits_the_map_that_it_bent(mode):
         assert np.linalg.norm(off[:3, 3]) < 0.02 * depth and abs(np.log(loop.scale_a_b)) < 0.02
 
 
-@pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
+@pytest.mark.parametrize("mode", MODES)
 def test_two_runs_with_loops_are_the_same_to_the_bit(mode):
     again, _ = run(mode, STEPS, CONFIG, noise_px=1.0, disparity_noise_px=1.0)
     first, _ = walked(mode)
