@@ -7,10 +7,11 @@ import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from slam.camera import Rig
 from slam.errors import SourceError
+from slam.sources.camera_options import CameraOptions
 from slam.trajectory import Trajectory
 from slam.types import Frame, Mode
 
@@ -35,11 +36,27 @@ class Source(Protocol):
     mode: Mode
     ground_truth: Trajectory | None  # T_gt_cam: pose of ``rig.left``
     skipped: list[Skip]  # of the current iteration, in order
+    is_live: bool  # a LiveSource: frames come when the device gives them
 
     def __len__(self) -> int:
         """Frames of the recording, skipped ones counted."""
 
     def __iter__(self) -> Iterator[Frame]: ...
+
+
+class LiveSource(Source, Protocol):
+    """A device. Its length is 0, its frames come once and iterating again goes on; stamps are of a monotonic clock.
+
+    Iterating blocks until the next frame and raises SourceError once the device is gone for good. Whoever reads from
+    it notices when it falls silent.
+    """
+
+    fps: float  # that the device promises, 0 where it says nothing
+    is_reconnecting: bool  # the device is gone and is being sought, within a bound of its own: silence is no error yet
+    notes: list[str]  # what the user must be told: settings that the device did not take, reconnections
+
+    def close(self) -> None:
+        """Release the device; an iteration that goes on ends soon after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +68,7 @@ class SourceOptions:
     depth_factor: float | None = None  # raw depth units per metre
     max_frames: int | None = None
     fps: float = NOMINAL_FPS  # of images without stamps
+    camera: CameraOptions = CameraOptions()
 
 
 SOURCES = {
@@ -62,6 +80,8 @@ SOURCES = {
     "video": "slam.sources.video:open_video",
     "recorded": "slam.sources.recorded:open_recorded",
 }
+WITHOUT_PATH = ("demo", "webcam")
+ADDRESSES = ("webcam",)  # whose path is no file: a device number, an address of the network
 
 
 def open_source(
@@ -73,6 +93,7 @@ def open_source(
     depth_factor: float | None = None,
     max_frames: int | None = None,
     fps: float = NOMINAL_FPS,
+    camera: CameraOptions | None = None,
 ) -> Source:
     """Open a recording and read its first frames, so that what is wrong is known before a run starts.
 
@@ -80,17 +101,19 @@ def open_source(
     not fit the images.
     """
     opener = source_opener(name)
-    if path is None and name != "demo":
+    if path is None and name not in WITHOUT_PATH:
         raise SourceError(f"source {name}: needs a path; write it as: slam run {name} PATH")
-    if path is not None and not Path(path).exists():
+    if path is not None and name not in ADDRESSES and not Path(path).exists():
         raise SourceError(f"source {name}: {path} does not exist; check the path")
     if max_frames is not None and max_frames < 1:
         raise SourceError(f"source {name}: max frames must be at least 1, got {max_frames}")
-    options = SourceOptions(mode, rig, depth_factor, max_frames, fps)
+    options = SourceOptions(mode, rig, depth_factor, max_frames, fps, camera or CameraOptions())
+    if name in ADDRESSES:
+        return opener(None if path is None else str(path), options)
     return opener(None if path is None else Path(path), options)
 
 
-def source_opener(name: str) -> Callable[[Path | None, SourceOptions], Source]:
+def source_opener(name: str) -> Callable[[Any, SourceOptions], Source]:
     """The function behind a row of SOURCES. Raises SourceError for an unknown name."""
     if name not in SOURCES:
         close = difflib.get_close_matches(name, SOURCES, 1)

@@ -34,6 +34,8 @@ class Moment:
 class Recording:
     """Frames of moments. Follows the Source protocol; the first frames are read when it is made."""
 
+    is_live = False
+
     def __init__(
         self,
         name: str,

@@ -29,6 +29,7 @@ class VideoSource:
 
     name = "video"
     ground_truth = None
+    is_live = False
 
     def __init__(self, path: Path, rig: Rig, mode: Mode, max_frames: int | None) -> None:
         self.path = path
