@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slam.config import SlamConfig
@@ -30,7 +30,7 @@ from slam.running.stopping import StopSignals, deaf_to_ctrl_c
 from slam.running.threads import one_thread_per_worker
 from slam.running.timing import Clock, Script, Timing, by_stamp
 from slam.running.warm_up import frame_rate, settled_memory, warm_up
-from slam.sources import Source
+from slam.sources import LiveSource, Source, live
 from slam.viewer.choice import opened_viewer
 from slam.viewer.process import Viewer
 from slam.viewer.window import has_display
@@ -52,9 +52,11 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     config = effective_config(options, launch_settings)
     one_thread_per_worker(config.run.seed)
     source = opened_source(options)
+    camera = live(source)
+    options = replace(options, realtime=options.realtime or camera is not None)
     decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
     beside, graph = _graph(options, config.run.graph_frames)
-    with closing(beside) if beside is not None else nullcontext():  # whatever happens, no process is left
+    with _closing(camera), _closing(beside):  # whatever happens, no process is left and no device held
         restored = restored_map(options, config, source)
         fps = _rate_to_hold(options, config, source)
         compact = restored and compacted(restored)
@@ -126,6 +128,10 @@ def _rate_to_hold(options: RunOptions, config: SlamConfig, source: Source) -> fl
     if options.decisions:
         return 0.0
     return config.run.fps or (frame_rate(source) if options.realtime else 0.0)
+
+
+def _closing(thing: LiveSource | GraphProcess | None) -> AbstractContextManager[object]:
+    return nullcontext() if thing is None else closing(thing)
 
 
 def _graph(options: RunOptions, frames: int) -> tuple[GraphProcess | None, LoggedGraph | ScriptedGraph]:
