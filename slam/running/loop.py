@@ -158,7 +158,7 @@ class Loop:
 
     def _notes(self, ending: BaseException | None) -> list[str]:
         notes = [self._viewer.note] if self._viewer.note else []
-        notes.extend(self._map_file.notes)
+        notes.extend([*self._map_file.notes, *self._memory.notes()])
         if isinstance(ending, Stopped | KeyboardInterrupt):
             notes.append(f"stopped by {str(ending) or 'Ctrl-C'} after {self._done} frames")
         if isinstance(ending, SlamError):

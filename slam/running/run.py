@@ -94,7 +94,7 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
     options, recorder = run.options, run.recorder
     header = {"command": command_line(), "rig": run.source.rig.name}
     recorder.write_config(run.config, header)
-    with StopSignals() as stop, RunMemory(options.record, run.source, run.config, header) as memory:
+    with StopSignals() as stop, _memory(run, header) as memory:
         map_file = map_writer(options, run.config, run.source, run.restored, run.slam)
         loop = Loop(
             *(run.source, run.slam, run.config, recorder, run.viewer, stop, on_progress),
@@ -102,12 +102,18 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
         )
         with settled_memory():
             ending = loop.run(options.realtime)
+        memory.close()
         run.slam.finish()
         map_file.close()
         loop.show_last()
         run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
         summary = loop.finish(options, ending, command_line())
     return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
+
+
+def _memory(run: Ready, header: dict[str, str]) -> RunMemory:
+    options = run.options
+    return RunMemory(options.record, run.source, run.config, header, waits=not options.realtime)
 
 
 def _timing(
