@@ -43,6 +43,16 @@ def test_a_realtime_run_and_its_replay_leave_the_same_bytes(slam, tmp_path, mode
     assert (live["hurried"], live["exit_histogram"]) == (again["hurried"], again["exit_histogram"])
 
 
+def test_frames_placed_after_the_end_of_a_hurried_run_are_replayed_too(slam, tmp_path):
+    args = ("--mode", "mono", "--realtime", "--fps", "2000", "--viewer", "none")
+    for frames in (10, 11):  # the monocular map has just begun: those before it still wait
+        tape = f"tape{frames}"
+        assert slam("run", "demo", *args, "--max-frames", frames, "--record", tape, "--out", f"live{frames}").code == 0
+        assert slam("replay", tape, "--viewer", "none", "--out", f"again{frames}").code == 0
+        live, again = (tmp_path / f"{name}{frames}" / "trajectory.txt" for name in ("live", "again"))
+        assert live.read_bytes() == again.read_bytes()
+
+
 def test_decisions_are_read_back(tmp_path):
     with DecisionLog(tmp_path) as log:
         log.add(MADE)
