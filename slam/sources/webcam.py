@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,16 +17,15 @@ from slam.sources import Skip, SourceOptions
 from slam.sources.camera_options import CameraOptions
 from slam.sources.images import split_bgr
 from slam.sources.recording import choose_mode, with_image_size
-from slam.sources.webcam_device import apply_options, opened_capture
+from slam.sources.webcam_device import Capture, apply_options
 from slam.types import Frame, Mode, Uint8
 
 GUESSED_FIELD_DEG = 65.0  # horizontal; webcams and phones have 55 to 80
 RETRY_S = 10.0  # how long a camera that is gone is sought
 RETRY_EVERY_S = 0.5
-CHANGED_SIZE = 30  # frames in a row of another size: it will not change back
+USELESS = 30  # frames in a row, of another size or broken: it will not get better
 BACKLOG_S = 2.0  # of frames that came while nobody read, at most
 CLOSE_S = 5.0
-DEVICE_LAG_NS = 10**9  # a driver's stamp further from now is of another clock
 
 
 def open_webcam(address: str | None, options: SourceOptions) -> WebcamSource:
@@ -51,10 +49,10 @@ class WebcamSource:
         self.is_reconnecting = False
         self._options, self._max_frames = options, max_frames
         self._reading, self._closing = threading.Lock(), threading.Event()
-        self._capture = opened_capture(address)
-        self.notes = apply_options(self._capture, address, options)
+        self._capture = Capture(address)
+        self.notes = apply_options(self._capture.device, address, options)
         height, width = self._first_image().shape[:2]
-        self.fps = max(0.0, self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = self._capture.fps
         self.guesses_focal = rig is None
         self.rig = guessed_rig(width, height) if rig is None else self._checked(rig, width, height)
         self._index, self._last_ns = 0, time.monotonic_ns()
@@ -63,22 +61,23 @@ class WebcamSource:
         return 0
 
     def __iter__(self) -> Iterator[Frame]:
-        self._skip_backlog()
-        of_other_size = 0
+        with self._reading:
+            self._skip_backlog()
+        useless = 0
         while not self._closing.is_set() and (self._max_frames is None or self._index < self._max_frames):
-            image, stamp_ns = self._next()
-            if image is None:
+            if not self._grabbed():
                 return
+            stamp_ns, image = self._capture.stamp_ns(), self._capture.image()
             index, self._index = self._index, self._index + 1
             reason = self._flaw(image, stamp_ns)
-            if not reason:
-                of_other_size, self._last_ns = 0, stamp_ns
+            if image is not None and not reason:
+                useless, self._last_ns = 0, stamp_ns
                 yield Frame(index, stamp_ns, *split_bgr(image))
                 continue
             self.skipped.append(Skip(index, stamp_ns, reason))
-            of_other_size += 1
-            if of_other_size == CHANGED_SIZE:
-                raise SourceError(f"{reason}, for {CHANGED_SIZE} frames now; set its resolution and start again")
+            useless += 1
+            if useless == USELESS:
+                raise SourceError(f"{reason}, the last of {USELESS} useless frames in a row; start again")
 
     def close(self) -> None:
         """Release the device, once a read that goes on has ended."""
@@ -87,28 +86,26 @@ class WebcamSource:
             self._capture.release()
             self._reading.release()
 
-    def _next(self) -> tuple[NDArray[np.uint8] | None, int]:
-        """The next image and its stamp; None after close. Raises SourceError when the camera is gone for good."""
+    def _grabbed(self) -> bool:
+        """Wait for the next image; False after close. Raises SourceError when the camera is gone for good."""
         with self._reading:
             while not self._closing.is_set():
                 if self._capture.grab():
-                    stamp_ns = _stamp_ns(self._capture)
-                    readable, image = self._capture.retrieve()
-                    if readable:
-                        return np.asarray(image, np.uint8), stamp_ns
+                    return True
                 self._reconnect()
-        return None, 0
+        return False
 
     def _reconnect(self) -> None:
         self.is_reconnecting, start_s = True, time.monotonic()
         self._capture.release()
         while time.monotonic() - start_s < RETRY_S and not self._closing.wait(RETRY_EVERY_S):
             try:
-                self._capture = opened_capture(self.address)
+                self._capture = Capture(self.address)
             except SourceError:
                 continue
-            apply_options(self._capture, self.address, self._options)
+            apply_options(self._capture.device, self.address, self._options)
             self.notes.append(f"camera {self.address}: was gone for {time.monotonic() - start_s:.1f} s, and came back")
+            self._skip_backlog()
             self.is_reconnecting = False
             return
         if not self._closing.is_set():
@@ -116,8 +113,10 @@ class WebcamSource:
                 f"camera {self.address}: is gone, and did not come back within {RETRY_S:.0f} s; check cable and sender"
             )
 
-    def _flaw(self, image: NDArray[np.uint8], stamp_ns: int) -> str:
+    def _flaw(self, image: NDArray[np.uint8] | None, stamp_ns: int) -> str:
         """Why a frame is of no use, "" when it is."""
+        if image is None:
+            return f"camera {self.address}: frame {self._index - 1} is broken"
         height, width = image.shape[:2]
         if (width, height) != self.rig.left.image_size:
             size = "x".join(map(str, self.rig.left.image_size))
@@ -127,20 +126,19 @@ class WebcamSource:
         return ""
 
     def _first_image(self) -> Uint8:
-        readable, image = self._capture.read()
-        if not readable:
+        image = self._capture.image() if self._capture.grab() else None
+        if image is None:
             self._capture.release()
             raise SourceError(f"camera {self.address}: opens but gives no image; is another program using it?")
-        return np.asarray(image, np.uint8)
+        return image
 
     def _skip_backlog(self) -> None:
         """Leave out what queued up while nobody read: it comes at once, and its stamps would be wrong."""
         wait_s, start_s = 0.5 / (self.fps or 30.0), time.monotonic()
-        with self._reading:
-            while time.monotonic() - start_s < BACKLOG_S and not self._closing.is_set():
-                before_s = time.monotonic()
-                if not self._capture.grab() or time.monotonic() - before_s > wait_s:
-                    return
+        while time.monotonic() - start_s < BACKLOG_S and not self._closing.is_set():
+            before_s = time.monotonic()
+            if not self._capture.grab() or time.monotonic() - before_s > wait_s:
+                return
 
     def _checked(self, rig: Rig, width: int, height: int) -> Rig:
         rig = with_image_size(rig, (width, height))
@@ -157,13 +155,3 @@ def guessed_rig(width: int, height: int) -> Rig:
     """A camera without distortion whose larger side sees GUESSED_FIELD_DEG."""
     focal_px = 0.5 * max(width, height) / math.tan(0.5 * math.radians(GUESSED_FIELD_DEG))
     return Rig("guess", Camera(width, height, focal_px, focal_px, 0.5 * (width - 1), 0.5 * (height - 1)))
-
-
-def _stamp_ns(capture: cv2.VideoCapture) -> int:
-    """Of the frame just grabbed: the driver's own where it is of the monotonic clock (V4L2), else now."""
-    now_ns = time.monotonic_ns()
-    if capture.getBackendName() == "V4L2":
-        driver_ns = round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
-        if 0 <= now_ns - driver_ns < DEVICE_LAG_NS:
-            return driver_ns
-    return now_ns

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from slam.errors import SourceError
 from slam.sources.camera_options import CameraOptions
@@ -14,6 +17,52 @@ READ_MS = 4000  # longer than a reader's patience with a silent camera, which sp
 CLOSE_ENOUGH = 0.02  # of a value that was set: drivers round
 V4L2_MANUAL, V4L2_AUTOMATIC = 1, 3  # V4L2_EXPOSURE_MANUAL and _APERTURE_PRIORITY of linux/v4l2-controls.h
 V4L2_EXPOSURE_MS = 0.1  # unit of V4L2_CID_EXPOSURE_ABSOLUTE
+DRIVER_LAG_NS = 10**9  # a driver's stamp further from now is of another clock
+MJPEG = cv2.VideoWriter.fourcc(*"MJPG")
+
+
+class Capture:
+    """cv2.VideoCapture, opened, with two of its traps taken out: images whose size changes are given as they are, where
+    OpenCV would scale them to that of the first (MJPEG, which is decoded here), and every image has a stamp.
+
+    Raises SourceError when the address cannot be opened.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._capture = opened_capture(address)
+        self._is_jpeg = is_network(address) and int(self._capture.get(cv2.CAP_PROP_FOURCC)) == MJPEG
+        if self._is_jpeg:
+            self._is_jpeg = self._capture.set(cv2.CAP_PROP_FORMAT, -1)  # packets instead of images
+        self.device = self._capture
+
+    @property
+    def fps(self) -> float:
+        """That it claims, 0 where it says nothing."""
+        return max(0.0, self._capture.get(cv2.CAP_PROP_FPS))
+
+    def grab(self) -> bool:
+        """Wait for the next image; False when there will be none."""
+        return self._capture.grab()
+
+    def stamp_ns(self) -> int:
+        """Of the image just grabbed: the driver's own where it is of the monotonic clock (V4L2), else now."""
+        now_ns = time.monotonic_ns()
+        if self._capture.getBackendName() == "V4L2":
+            driver_ns = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+            if 0 <= now_ns - driver_ns < DRIVER_LAG_NS:
+                return driver_ns
+        return now_ns
+
+    def image(self) -> NDArray[np.uint8] | None:
+        """The image just grabbed, BGR; None when it is broken."""
+        readable, given = self._capture.retrieve()
+        if not readable:
+            return None
+        image = cv2.imdecode(np.ravel(given), cv2.IMREAD_COLOR) if self._is_jpeg else given
+        return None if image is None else np.asarray(image, np.uint8)
+
+    def release(self) -> None:
+        self._capture.release()
 
 
 def opened_capture(address: str) -> cv2.VideoCapture:
