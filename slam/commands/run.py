@@ -47,6 +47,9 @@ def run_command(
     localize_only: Annotated[
         bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
     ] = False,
+    telemetry: Annotated[
+        str | None, typer.Option(help="PORT (this machine only), HOST:PORT or a file: every frame's record as JSON.")
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
     height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
     camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
@@ -66,7 +69,7 @@ def run_command(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
         localize_only=localize_only, final_ba_s=final_ba,
-        camera=CameraOptions(width, height, camera_fps, exposure),
+        camera=CameraOptions(width, height, camera_fps, exposure), telemetry=telemetry,
     )  # fmt: skip
     _run(options)
 
@@ -88,10 +91,14 @@ def replay_command(
 
 def _run(options: RunOptions) -> None:
     from slam.running.run import run as run_slam
-    from slam.terminal import RunDisplay, show_summary
+    from slam.terminal import run_display, show_summary
 
-    with RunDisplay() as display:
+    with run_display(_title(options)) as display:
         result = run_slam(options, display.update)
     show_summary(result.summary, result.folder)
     if result.error is not None:
         raise result.error
+
+
+def _title(options: RunOptions) -> str:
+    return " ".join(["slam", options.source, *([str(options.path)] if options.path else [])])

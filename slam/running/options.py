@@ -59,6 +59,7 @@ class RunOptions:
     map: Path | None = None  # file to go on with, or to make
     localize_only: bool = False  # in the map of that file, which stays as it is
     camera: CameraOptions = CameraOptions()
+    telemetry: str | None = None  # PORT, HOST:PORT or a file
 
 
 def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:

@@ -27,6 +27,7 @@ from slam.running.punctual import PunctualGraph
 from slam.running.run_memory import RunMemory
 from slam.running.scripted import LoggedGraph, ScriptedGraph
 from slam.running.stopping import StopSignals, deaf_to_ctrl_c
+from slam.running.telemetry import Telemetry, opened_telemetry
 from slam.running.threads import one_thread_per_worker
 from slam.running.timing import Clock, Script, Timing, by_stamp
 from slam.running.warm_up import frame_rate, settled_memory, warm_up
@@ -56,7 +57,11 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
     options = replace(options, realtime=options.realtime or camera is not None)
     decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
     beside, graph = _graph(options, config.run.graph_frames)
-    with _closing(camera), _closing(beside):  # whatever happens, no process is left and no device held
+    with (
+        _closing(camera),
+        _closing(beside),
+        opened_telemetry(options.telemetry) as telemetry,
+    ):  # whatever happens, no process is left and no device held
         restored = restored_map(options, config, source)
         fps = _rate_to_hold(options, config, source)
         compact = restored and compacted(restored)
@@ -69,9 +74,8 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
         with deaf_to_ctrl_c():
             viewer = opened_viewer(options.viewer, options.screenshot)
         with RunRecorder(options.out) as recorder:
-            return _answered(
-                Ready(options, config, source, restored, slam, viewer, recorder, timing, observed), on_progress
-            )
+            ready = Ready(options, config, source, restored, slam, viewer, recorder, timing, observed, telemetry)
+            return _answered(ready, on_progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ class Ready:
     recorder: RunRecorder
     timing: Timing
     observed: Mailbox[Fed]
+    telemetry: Telemetry
 
 
 def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
@@ -98,7 +103,7 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
         map_file = map_writer(options, run.config, run.source, run.restored, run.slam)
         loop = Loop(
             *(run.source, run.slam, run.config, recorder, run.viewer, stop, on_progress),
-            *(run.timing, memory, run.observed, map_file),
+            *(run.timing, memory, run.observed, map_file, run.telemetry),
         )
         with settled_memory():
             ending = loop.run(options.realtime)
