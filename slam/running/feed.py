@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from slam.running.mailbox import Closed, Mailbox
@@ -56,7 +56,7 @@ class Fed:
     arrived_s: float | None = None  # when the camera gave it, of time.perf_counter; None in replay
 
 
-def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iterator[Fed]:
+def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Generator[Fed]:
     """Every frame, read and observed up to ``ahead`` frames early by one thread."""
     slots: queue.Queue[Fed | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
     stop = threading.Event()
@@ -87,7 +87,7 @@ def realtime_feed(
     observer: Observer,
     observed: Mailbox[Fed] | None = None,
     camera: LiveSource | None = None,
-) -> Iterator[Fed]:
+) -> Generator[Fed]:
     """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader.
 
     The reader works on one frame while the next is observed, and at most one waits in between: in ``observed``.
