@@ -19,6 +19,8 @@ from slam.types import Frame, ImuSamples, Observation, joined_samples
 
 SILENCE_S = 2.0  # a camera that says nothing for so long is broken
 PAUSE_S = 1.0  # a longer hole in a recording is not waited out: a hole is no silent camera
+JOIN_S = 5.0
+CAMERA_JOIN_S = 0.5  # of a camera that is silent nothing will come: the results are saved first, then it is closed
 EXTRACTION_S = 60.0  # features that take longer will never come
 
 
@@ -118,7 +120,7 @@ def realtime_feed(
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=5.0)
+            thread.join(JOIN_S if camera is None else CAMERA_JOIN_S)
 
 
 def _at_their_pace(frames: Iterable[Frame], stop: threading.Event) -> Iterator[Frame]:
