@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from slam.running.mailbox import Closed, Mailbox
-from slam.sources import LiveSource
+from slam.sources import LiveSource, Source, live
 from slam.tracking.observe import Observer
 from slam.types import Frame, ImuSamples, Observation, joined_samples
 
@@ -121,6 +121,28 @@ def realtime_feed(
         stop.set()
         for thread in threads:
             thread.join(JOIN_S if camera is None else CAMERA_JOIN_S)
+
+
+def captured_frames(source: Source) -> Generator[tuple[Frame, int]]:
+    """Each frame and how many were missed before it: of a camera as it gives them, of a recording one after another."""
+    camera = live(source)
+    if camera is None:
+        yield from ((frame, 0) for frame in source)
+        return
+    captured: Mailbox[Arrival] = Mailbox()
+    inertial, stop = InertialStore(), threading.Event()
+    arguments = (iter(source), captured, inertial, stop)
+    thread = threading.Thread(target=_capture, args=arguments, name="camera", daemon=True)
+    thread.start()
+    try:
+        while True:
+            (frame, _), missed = captured.take(SILENCE_S, lambda: camera.is_reconnecting)
+            yield replace(frame, imu=inertial.until(frame.stamp_ns)), missed
+    except Closed:
+        return
+    finally:
+        stop.set()
+        thread.join(CAMERA_JOIN_S)
 
 
 def _at_their_pace(frames: Iterable[Frame], stop: threading.Event) -> Iterator[Frame]:
