@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from command_line import answer, called, start
-from mjpeg import MjpegCamera
+from slam.evaluation.mjpeg import MjpegCamera
 
 from slam.data_files import data_dir
 from slam.running import feed

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mjpeg import MjpegCamera
+from slam.evaluation.mjpeg import MjpegCamera
 
 import slam
 from slam.data_files import data_dir

@@ -8,7 +8,7 @@ import time
 import cv2
 import numpy as np
 import pytest
-from mjpeg import MjpegCamera
+from slam.evaluation.mjpeg import MjpegCamera
 
 from slam.errors import CalibrationError, SourceError
 from slam.rig_file import rig_from_intrinsics
