@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 from command_line import answer, called, start
-from slam.evaluation.mjpeg import MjpegCamera
 
 from slam.data_files import data_dir
+from slam.evaluation.mjpeg import MjpegCamera
 from slam.running import feed
 from slam.running.decisions import read_decisions
 from slam.sources import webcam

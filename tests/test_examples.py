@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from slam.evaluation.mjpeg import MjpegCamera
 
 import slam
 from slam.data_files import data_dir
+from slam.evaluation.mjpeg import MjpegCamera
 from slam.trajectory import read_tum
 
 EXAMPLES = Path(slam.__file__).parents[1] / "docs" / "examples"
