@@ -61,6 +61,10 @@ class RunDisplay(_Display):
         )
         self._progress.update(self._task, completed=state.done, total=state.total, description=text)
 
+    def say(self, sentence: str) -> None:
+        """A line above the figures, which stays."""
+        console.print(sentence, highlight=False, markup=False)
+
 
 class TrainDisplay(_Display):
     """Share done, stage, speed and figures of a training."""

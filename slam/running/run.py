@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ from slam.viewer.choice import opened_viewer
 from slam.viewer.process import Viewer
 from slam.viewer.window import has_display
 
+Say = Callable[[str], None]
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -43,9 +46,10 @@ class RunResult:
     error: SlamError | None = None  # what ended the run early; everything before it is written
 
 
-def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
+def run(options: RunOptions, on_progress: OnProgress, say: Say = lambda _: None) -> RunResult:
     """Run to the end of the source, to --max-frames or to Ctrl-C (SIGTERM), and write everything a run leaves.
 
+    ``say`` is told, in sentences, what people must know while the run goes on.
     Raises SlamError for bad input that is known before the first frame.
     """
     options, launch_settings = with_launch_file(options)
@@ -65,7 +69,9 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
         observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
         timing = _timing(source, slam, graph, decisions or {}, observed)
         with deaf_to_ctrl_c():
-            viewer = opened_viewer(options.viewer, options.screenshot)
+            viewer = opened_viewer(options.viewer, options.screenshot, options.viewer_host, options.viewer_port)
+        if viewer.address:
+            say(f"the map is shown at {viewer.address}")
         with RunRecorder(options.out) as recorder:
             return _answered(
                 Ready(options, config, source, restored, slam, viewer, recorder, timing, observed), on_progress
@@ -149,7 +155,7 @@ def command_line() -> str:
 
 
 def _default_screenshot(options: RunOptions, recorder: RunRecorder) -> Path | None:
-    """Where there is no display, the viewer's picture is written beside the other results."""
-    if options.viewer == "none" or has_display():
+    """Where there is no display for its window, the viewer's picture is written beside the other results."""
+    if options.viewer != "open3d" or has_display():
         return None
     return recorder.folder / "viewer.png"

@@ -8,6 +8,7 @@ import tempfile
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from slam.viewer.commands import Ask, Asking, ViewerCommand
 from slam.viewer.screenshot import write_screenshot
 from slam.viewer.update import ViewerUpdate
 from slam.viewer.window import MapWindow, has_display
@@ -17,7 +18,7 @@ CLOSE = "close"
 IDLE_S = 0.02  # between two drawings while nothing new comes
 
 
-def run_viewer(connection: Connection) -> None:
+def run_viewer(connection: Connection, commands: Connection) -> None:
     """Answer READY, receive an update, draw it, and again, until (CLOSE, screenshot path or None) comes.
 
     Without a display nothing is drawn before the screenshot. A window that the user closes stays closed.
@@ -26,22 +27,22 @@ def run_viewer(connection: Connection) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="slam-viewer-") as folder:
             os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # without one Mesa complains on the run's terminal
-            _serve(connection)
+            _serve(connection, Asking(commands))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the run is gone
 
 
-def _serve(connection: Connection) -> None:
-    window, note = _opened()
+def _serve(connection: Connection, ask: Ask) -> None:
+    window, note = _opened(ask)
     last: ViewerUpdate | None = None
     connection.send(note or READY)
     while True:
-        window = _waited(connection, window)
+        window = _waited(connection, window, ask)
         message = connection.recv()
         if isinstance(message, tuple):
             if window is not None:
                 window.close()
-            connection.send(_finished(last, message[1]))
+            connection.send(finished(last, message[1]))
             return
         last = message
         if window is not None:
@@ -49,26 +50,27 @@ def _serve(connection: Connection) -> None:
         connection.send(READY)
 
 
-def _opened() -> tuple[MapWindow | None, str]:
+def _opened(ask: Ask) -> tuple[MapWindow | None, str]:
     """A window if there is a display, and what to tell when there should be one and is not."""
     if not has_display():
         return None, ""
     try:
-        return MapWindow(), ""
+        return MapWindow(ask=ask), ""
     except (RuntimeError, ImportError) as error:
         return None, f"no viewer window: {error}"
 
 
-def _waited(connection: Connection, window: MapWindow | None) -> MapWindow | None:
+def _waited(connection: Connection, window: MapWindow | None, ask: Ask) -> MapWindow | None:
     """Draw until a message waits; None once the user has closed the window."""
     while window is not None and not connection.poll(IDLE_S):
         if not window.draw():
             window.close()
+            ask(ViewerCommand.CLOSED)
             return None
     return window
 
 
-def _finished(last: ViewerUpdate | None, screenshot: Path | None) -> str:
+def finished(last: ViewerUpdate | None, screenshot: Path | None) -> str:
     """Write the screenshot; a note when that fails."""
     if screenshot is None:
         return ""

@@ -16,6 +16,7 @@ FRUSTUM_SHARE = 0.028  # depth of a keyframe's frustum in scene radii
 CURRENT_SHARE = 0.06
 HALF_WIDTH = 0.62  # of a frustum at depth 1
 BEHIND_ABOVE = np.array([0.45, -0.62, -0.85])  # from the middle of the map to the eye: x right, y down, z forward
+FOLLOW_EYE, FOLLOW_TARGET = (0.0, -0.16, -0.42), (0.0, 0.0, 0.5)  # in the followed camera's frame, in scene radii
 FRUSTUM_LINES = np.array([[0, 1], [0, 2], [0, 3], [0, 4], [1, 2], [2, 3], [3, 4], [4, 1]])
 
 
@@ -50,7 +51,7 @@ def scene_of(update: ViewerUpdate) -> Scene:
     truth = np.zeros((0, 3)) if update.ground_truth_world is None else update.ground_truth_world
     return Scene(
         points=points[near],
-        colors=_bright(snapshot.colors[:MAX_POINTS][near]),
+        colors=bright(snapshot.colors[:MAX_POINTS][near]),
         lines=(
             frusta(snapshot.T_world_keyframes, FRUSTUM_SHARE * radius, aspect, KEYFRAMES),
             polyline(truth, TRUTH),
@@ -106,6 +107,22 @@ def overview(scene: Scene, tan_half_width: float, tan_half_height: float, covere
     return transform(R_world_eye, scene.center + R_world_eye @ eye)
 
 
+def behind(T_world_cam: Float64, radius: float) -> tuple[Float64, Float64]:
+    """Where to stand (3,) and what to look at (3,) to follow a camera: behind it, and a little above."""
+    places_cam = radius * np.array([FOLLOW_EYE, FOLLOW_TARGET])
+    eye, target = apply(T_world_cam, places_cam)
+    return eye, target
+
+
+def looking(eye: Float64, target: Float64) -> Float64:
+    """T_world_eye (4, 4) of an eye that looks at a point, level with the world."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    down = np.array([0.0, 1.0, 0.0]) if abs(forward[1]) < 0.99 else np.array([0.0, 0.0, -np.sign(forward[1])])
+    right = np.cross(down, forward)
+    right /= np.linalg.norm(right)
+    return transform(np.column_stack([right, np.cross(forward, right), forward]), eye)
+
+
 def billboard(T_eye_world: Float64, corners_eye: Float64) -> Float64:
     """World points (4, 3) of a picture that stays fixed before the eye."""
     return apply(invert(T_eye_world), corners_eye)
@@ -138,6 +155,6 @@ def _places(scene: Scene) -> Float64:
     return places[np.linalg.norm(places - scene.center, axis=1) <= 1.15 * scene.radius]
 
 
-def _bright(colors: np.ndarray) -> Float64:
+def bright(colors: np.ndarray) -> Float64:
     """Colours that stand out from the dark background: the darkest are lifted, hue kept."""
     return 0.22 + 0.78 * (colors.astype(np.float64) / 255) ** 0.8
