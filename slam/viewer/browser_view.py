@@ -23,13 +23,13 @@ class BrowserView:
         self._client = client
         self._set: deque[Float64] = deque(maxlen=REMEMBERED)  # where the eye was put
         self._is_free = False  # the user has turned it
+        self._must_move = True
         self._radius = 1.0
         client.camera.on_update(lambda camera: self._reported(np.asarray(camera.position, np.float64)))
 
     def show_all(self) -> None:
         """Look over the whole map again."""
-        self._is_free = False
-        self._set.clear()
+        self._is_free, self._must_move = False, True
 
     def look(self, scene: Scene, T_world_cam: Float64 | None, follows: bool) -> None:
         """Move with a new state of the map; a view that the user has chosen stays."""
@@ -47,8 +47,9 @@ class BrowserView:
         return eye, eye + max(float((scene.center - eye) @ forward), 0.1 * scene.radius) * forward
 
     def _put(self, eye: Float64, target: Float64) -> None:
-        if self._set and np.linalg.norm(eye - self._set[-1]) < 0.5 * SAME_SHARE * self._radius:
+        if not self._must_move and np.linalg.norm(eye - self._set[-1]) < 0.5 * SAME_SHARE * self._radius:
             return
+        self._must_move = False
         self._set.append(eye)
         with self._client.atomic():
             self._client.camera.up_direction = UP

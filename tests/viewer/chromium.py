@@ -121,8 +121,11 @@ class Page:
         return self._number
 
     def _press(self, element):
-        """``element``: JavaScript that finds it."""
-        x, y = map(float, self.value(f"({MIDDLE})({element})").split())
+        """``element``: JavaScript that finds it; it may still be sliding to its place."""
+        where = ""
+        while where != (where := self.value(f"({MIDDLE})({element})")):
+            time.sleep(0.2)
+        x, y = map(float, where.split())
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 

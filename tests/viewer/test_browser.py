@@ -8,6 +8,7 @@ from dataclasses import replace
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import cv2
 import numpy as np
 import pytest
 from chromium import chromium, eventually
@@ -36,10 +37,15 @@ def violet(index=0):
     return replace(drawn, snapshot=snapshot)
 
 
-def pixels(picture, rgb, tolerance=12):
-    """How many are of a colour, left of the panel; levels of 255."""
+def pixels(picture, rgb):
+    """How many are of a colour, left of the panel; where drawing is slow, viser draws fewer and blurs them."""
     difference = np.abs(picture[:, :860].astype(int) - np.round(rgb)).max(axis=-1)
-    return int(np.sum(difference <= tolerance))
+    return int(np.sum(difference <= 40))  # levels of 255
+
+
+def view(page):
+    """What is seen left of the panel and below the notices, which come and go; coarsely."""
+    return cv2.resize(page.picture()[160:, :860], (86, 86), interpolation=cv2.INTER_AREA).astype(int)
 
 
 def landmark_pixels(page):
@@ -81,8 +87,8 @@ def asked(viewer):
 def test_a_browser_that_comes_late_sees_the_map_the_picture_and_the_figures(page):
     picture = page.picture()
     assert landmark_pixels(page) > 1000
-    assert pixels(picture, 255 * np.array(KEYFRAMES), 40) > 30  # the browser lights lines a little
-    assert pixels(picture, 255 * np.array(TRAJECTORY), 40) > 30
+    assert pixels(picture, 255 * np.array(KEYFRAMES)) > 30
+    assert pixels(picture, 255 * np.array(TRAJECTORY)) > 30
     assert picture[70:330, 900:1240].std() > 30  # grey levels: the noise of the frame
     assert {"tracking", "12.5", "90", "3000"} <= set(page.text().split())
 
@@ -115,11 +121,11 @@ def test_the_buttons_ask_the_run(page, viewer):
 
 
 def test_the_view_follows_the_camera_and_comes_back(page):
-    before = page.picture()[:, :860].astype(int)
+    before = view(page)
     page.check("follow camera")
-    eventually(lambda: np.abs(page.picture()[:, :860] - before).mean() > 3)  # grey levels
+    eventually(lambda: np.abs(view(page) - before).mean() > 4)  # grey levels
     page.click("Whole in view")
-    eventually(lambda: np.abs(page.picture()[:, :860] - before).mean() < 1)
+    eventually(lambda: np.abs(view(page) - before).mean() < 2)
 
 
 def test_a_layer_can_be_hidden(page):
