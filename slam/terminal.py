@@ -59,7 +59,7 @@ class RunDisplay(_Display):
         text = (
             f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  inliers {track.inliers}  exit layer {track.exit_layer}"
         )
-        self._progress.update(self._task, completed=state.done, total=state.total, description=text)
+        self._progress.update(self._task, completed=state.done, total=state.total or None, description=text)
 
     def say(self, sentence: str) -> None:
         """A line above the figures, which stays."""

@@ -73,6 +73,16 @@ class FrameRecord:
         )
 
 
+def read_records(path: Path) -> list[FrameRecord]:
+    """The records of a health.jsonl without their covariances; a last line that was cut short is left out."""
+    records = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                records.append(FrameRecord(**{**json.loads(line), "covariance": None}))
+    return records
+
+
 def _largest_sigma(covariance: Float64 | None, part: slice) -> float | None:
     """Of the axis of a pose's covariance (6, 6), rotation first, that is known least; None where nothing is known."""
     if covariance is None:

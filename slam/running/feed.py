@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from slam.running.mailbox import Closed, Mailbox
+from slam.sources import LiveSource
 from slam.tracking.observe import Observer
 from slam.types import Frame, ImuSamples, Observation, joined_samples
 
@@ -81,18 +82,26 @@ def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iter
         thread.join(timeout=5.0)
 
 
-def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox[Fed] | None = None) -> Iterator[Fed]:
+def realtime_feed(
+    frames: Iterable[Frame],
+    observer: Observer,
+    observed: Mailbox[Fed] | None = None,
+    camera: LiveSource | None = None,
+) -> Iterator[Fed]:
     """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader.
 
     The reader works on one frame while the next is observed, and at most one waits in between: in ``observed``.
+
+    camera: that the frames are of; it has a pace of its own, and may fall silent while it is sought again.
     """
     captured: Mailbox[Arrival] = Mailbox()
     inertial = InertialStore()
     observed = observed if observed is not None else Mailbox()
     stop = threading.Event()
+    paced = frames if camera is not None else _at_their_pace(frames, stop)
     threads = [
-        threading.Thread(target=_capture, args=(frames, captured, inertial, stop), name="camera", daemon=True),
-        threading.Thread(target=_observe, args=(captured, observed, observer), name="observe", daemon=True),
+        threading.Thread(target=_capture, args=(paced, captured, inertial, stop), name="camera", daemon=True),
+        threading.Thread(target=_observe, args=(captured, observed, observer, camera), name="observe", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -112,17 +121,25 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox
             thread.join(timeout=5.0)
 
 
+def _at_their_pace(frames: Iterable[Frame], stop: threading.Event) -> Iterator[Frame]:
+    """Each frame when its stamp says, until stopped."""
+    due_s, last_ns = time.perf_counter(), None
+    for frame in frames:
+        if last_ns is None:
+            due_s, last_ns = time.perf_counter(), frame.stamp_ns
+        due_s += min((frame.stamp_ns - last_ns) * 1e-9, PAUSE_S)
+        last_ns = frame.stamp_ns
+        if stop.wait(max(0.0, due_s - time.perf_counter())):
+            return
+        yield frame
+
+
 def _capture(
     frames: Iterable[Frame], captured: Mailbox[Arrival], inertial: InertialStore, stop: threading.Event
 ) -> None:
-    due_s, last_ns = time.perf_counter(), None
     try:
         for frame in frames:
-            if last_ns is None:
-                due_s, last_ns = time.perf_counter(), frame.stamp_ns
-            due_s += min((frame.stamp_ns - last_ns) * 1e-9, PAUSE_S)
-            last_ns = frame.stamp_ns
-            if stop.wait(max(0.0, due_s - time.perf_counter())):
+            if stop.is_set():
                 break
             inertial.add(frame.imu)
             captured.put((frame, time.perf_counter()))
@@ -132,10 +149,13 @@ def _capture(
         captured.close()
 
 
-def _observe(captured: Mailbox[Arrival], observed: Mailbox[Fed], observer: Observer) -> None:
+def _observe(captured: Mailbox[Arrival], observed: Mailbox[Fed], observer: Observer, camera: LiveSource | None) -> None:
+    def is_excused() -> bool:
+        return camera is not None and camera.is_reconnecting
+
     try:
         while True:
-            (frame, arrived_s), _ = captured.take(SILENCE_S)
+            (frame, arrived_s), _ = captured.take(SILENCE_S, is_excused)
             observed.put(_observed(frame, observer, arrived_s))
     except Closed:
         observed.close()

@@ -21,7 +21,7 @@ from slam.running.options import RunOptions
 from slam.running.run_memory import RunMemory
 from slam.running.stopping import Stopped, StopSignals
 from slam.running.timing import Timing
-from slam.sources import Source
+from slam.sources import Source, live
 from slam.types import Float64, Track
 from slam.viewer.process import Viewer
 from slam.viewer.update import viewer_update
@@ -106,7 +106,7 @@ class Loop:
 
     def _feed(self, realtime: bool) -> Iterator[Fed]:
         if realtime:
-            return realtime_feed(self._timing.frames(), self._slam.observer, self._observed)
+            return realtime_feed(self._timing.frames(), self._slam.observer, self._observed, live(self._source))
         return replay_feed(self._timing.frames(), self._slam.observer, self._config.run.ahead)
 
     def _answer(self, fed: Fed) -> None:
@@ -158,11 +158,13 @@ class Loop:
 
     def _notes(self, ending: BaseException | None) -> list[str]:
         notes = [self._viewer.note] if self._viewer.note else []
-        notes.extend(self._map_file.notes)
+        notes.extend([*self._map_file.notes, *self._memory.notes()])
         if isinstance(ending, Stopped | KeyboardInterrupt):
             notes.append(f"stopped by {str(ending) or 'Ctrl-C'} after {self._done} frames")
         if isinstance(ending, SlamError):
             notes.append(f"ended early: {ending}")
+        camera = live(self._source)
+        notes.extend(camera.notes if camera is not None else ())
         if self._source.skipped:
             first = self._source.skipped[0]
             notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slam.config import SlamConfig
@@ -31,7 +31,7 @@ from slam.running.stopping import StopSignals, deaf_to_ctrl_c
 from slam.running.threads import one_thread_per_worker
 from slam.running.timing import Clock, Script, Timing, by_stamp
 from slam.running.warm_up import frame_rate, settled_memory, warm_up
-from slam.sources import Source
+from slam.sources import LiveSource, Source, live
 from slam.viewer.choice import opened_viewer
 from slam.viewer.process import Viewer
 from slam.viewer.window import has_display
@@ -56,9 +56,11 @@ def run(options: RunOptions, on_progress: OnProgress, say: Say = lambda _: None)
     config = effective_config(options, launch_settings)
     one_thread_per_worker(config.run.seed)
     source = opened_source(options)
+    camera = live(source)
+    options = replace(options, realtime=options.realtime or camera is not None)
     decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
     beside, graph = _graph(options, config.run.graph_frames)
-    with closing(beside) if beside is not None else nullcontext():  # whatever happens, no process is left
+    with _closing(camera), _closing(beside):  # whatever happens, no process is left and no device held
         restored = restored_map(options, config, source)
         fps = _rate_to_hold(options, config, source)
         compact = restored and compacted(restored)
@@ -98,7 +100,7 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
     options, recorder = run.options, run.recorder
     header = {"command": command_line(), "rig": run.source.rig.name}
     recorder.write_config(run.config, header)
-    with StopSignals() as stop, RunMemory(options.record, run.source, run.config, header) as memory:
+    with StopSignals() as stop, _memory(run, header) as memory:
         map_file = map_writer(options, run.config, run.source, run.restored, run.slam)
         loop = Loop(
             *(run.source, run.slam, run.config, recorder, run.viewer, stop, on_progress),
@@ -106,12 +108,18 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
         )
         with settled_memory():
             ending = loop.run(options.realtime)
+        memory.close()
         run.slam.finish()
         map_file.close()
         loop.show_last()
         run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
         summary = loop.finish(options, ending, command_line())
     return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
+
+
+def _memory(run: Ready, header: dict[str, str]) -> RunMemory:
+    options = run.options
+    return RunMemory(options.record, run.source, run.config, header, waits=not options.realtime)
 
 
 def _timing(
@@ -132,6 +140,10 @@ def _rate_to_hold(options: RunOptions, config: SlamConfig, source: Source) -> fl
     if options.decisions:
         return 0.0
     return config.run.fps or (frame_rate(source) if options.realtime else 0.0)
+
+
+def _closing(thing: LiveSource | GraphProcess | None) -> AbstractContextManager[object]:
+    return nullcontext() if thing is None else closing(thing)
 
 
 def _graph(options: RunOptions, frames: int) -> tuple[GraphProcess | None, LoggedGraph | ScriptedGraph]:

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from slam.camera import Rig
 from slam.errors import SourceError
@@ -59,6 +59,11 @@ class LiveSource(Source, Protocol):
         """Release the device; an iteration that goes on ends soon after."""
 
 
+def live(source: Source) -> LiveSource | None:
+    """The source, where it is a device."""
+    return cast(LiveSource, source) if source.is_live else None
+
+
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
     """What the user asked for; None leaves it to the recording."""
@@ -79,6 +84,7 @@ SOURCES = {
     "folder": "slam.sources.folder:open_folder",
     "video": "slam.sources.video:open_video",
     "recorded": "slam.sources.recorded:open_recorded",
+    "webcam": "slam.sources.webcam:open_webcam",
 }
 WITHOUT_PATH = ("demo", "webcam")
 ADDRESSES = ("webcam",)  # whose path is no file: a device number, an address of the network
