@@ -17,6 +17,7 @@ from slam.graph import Graph, InlineGraph
 from slam.mapfile.contents import LoadedMap
 from slam.mapfile.merge import compacted
 from slam.pipeline import Slam
+from slam.running.controls import stay_open
 from slam.running.decisions import Decisions, read_decisions
 from slam.running.feed import Fed
 from slam.running.graph_process import GraphProcess
@@ -76,7 +77,7 @@ def run(options: RunOptions, on_progress: OnProgress, say: Say = lambda _: None)
             say(f"the map is shown at {viewer.address}")
         with RunRecorder(options.out) as recorder:
             return _answered(
-                Ready(options, config, source, restored, slam, viewer, recorder, timing, observed), on_progress
+                Ready(options, config, source, restored, slam, viewer, recorder, timing, observed, say), on_progress
             )
 
 
@@ -93,6 +94,7 @@ class Ready:
     recorder: RunRecorder
     timing: Timing
     observed: Mailbox[Fed]
+    say: Say
 
 
 def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
@@ -112,8 +114,14 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
         run.slam.finish()
         map_file.close()
         loop.show_last()
-        run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
+        stays = options.viewer_stay and run.viewer.is_live and ending is None
+        if not stays:
+            run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
         summary = loop.finish(options, ending, command_line())
+        if stays:
+            run.say(f"everything is written to {recorder.folder}; the viewer stays until Ctrl-C")
+            stay_open(run.viewer, stop)
+            run.viewer.close(options.screenshot)
     return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
 
 
