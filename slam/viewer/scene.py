@@ -17,6 +17,7 @@ CURRENT_SHARE = 0.06
 HALF_WIDTH = 0.62  # of a frustum at depth 1
 BEHIND_ABOVE = np.array([0.45, -0.62, -0.85])  # from the middle of the map to the eye: x right, y down, z forward
 FOLLOW_EYE, FOLLOW_TARGET = (0.0, -0.16, -0.42), (0.0, 0.0, 0.5)  # in the followed camera's frame, in scene radii
+MAX_PATH = 4000  # points of a path: two minutes of every frame, then every second one
 FRUSTUM_LINES = np.array([[0, 1], [0, 2], [0, 3], [0, 4], [1, 2], [2, 3], [3, 4], [4, 1]])
 
 
@@ -54,8 +55,8 @@ def scene_of(update: ViewerUpdate) -> Scene:
         colors=bright(snapshot.colors[:MAX_POINTS][near]),
         lines=(
             frusta(snapshot.T_world_keyframes, FRUSTUM_SHARE * radius, aspect, KEYFRAMES),
-            polyline(truth, TRUTH),
-            polyline(snapshot.trajectory_world, TRAJECTORY),
+            polyline(thinned(truth), TRUTH),
+            polyline(thinned(snapshot.trajectory_world), TRAJECTORY),
             frusta(current, CURRENT_SHARE * radius, aspect, CURRENT),
         ),
         center=center,
@@ -78,6 +79,14 @@ def polyline(points: Float64, color: tuple[float, float, float]) -> Lines:
     starts = np.arange(max(len(points) - 1, 0))
     segments = np.column_stack([starts, starts + 1])
     return Lines(np.nan_to_num(points), segments[np.all(whole[segments], axis=1)], color)
+
+
+def thinned(path: Float64) -> Float64:
+    """At most ``MAX_PATH`` of the points (N, 3) and the last; the same ones while the path grows, until it doubles."""
+    step = 1
+    while len(path) > step * MAX_PATH:
+        step *= 2
+    return path if step == 1 else np.concatenate([path[::step], path[-1:]])
 
 
 def bold(scene: Scene, share: float) -> Scene:

@@ -108,6 +108,14 @@ def test_a_viewer_that_stays_is_ended_by_its_user(ends_by):
     assert visitor.count == 3 or ends_by == "Ctrl-C"
 
 
+def test_a_viewer_that_stays_does_so_with_everything_written(slam, tmp_path):
+    written = {}
+    visitor = Visitor({9: (CLOSED,)}, lambda count: written.update({count: (tmp_path / "o" / "summary.json").exists()}))
+    done = slam(visitor, "run", "demo", "--max-frames", "6", "--out", "o", "--viewer-stay")
+    assert done.code == 0 and "the viewer stays until Ctrl-C" in done.out
+    assert written == {count: count > 6 for count in range(1, 10)}
+
+
 class Nothing:
     """Observes no features."""
 
