@@ -10,8 +10,7 @@ from multiprocessing.connection import Connection
 
 from slam.viewer.browser_page import BrowserPage
 from slam.viewer.commands import Ask, Asking
-from slam.viewer.process_main import READY, finished
-from slam.viewer.update import ViewerUpdate
+from slam.viewer.process_main import NoView, View, serve
 
 
 def run_browser(connection: Connection, commands: Connection, host: str, port: int) -> None:
@@ -25,31 +24,14 @@ def run_browser(connection: Connection, commands: Connection, host: str, port: i
     with open(os.devnull, "w") as nowhere:
         sys.stdout = nowhere  # viser tells the terminal of its end, in the middle of the run's figures
         try:
-            _serve(connection, Asking(commands), host, port)
+            serve(connection, *_opened(Asking(commands), host, port))
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return  # the run is gone
 
 
-def _serve(connection: Connection, ask: Ask, host: str, port: int) -> None:
-    page, note = _opened(ask, host, port)
-    last: ViewerUpdate | None = None
-    connection.send(note or READY)
-    while True:
-        message = connection.recv()
-        if isinstance(message, tuple):
-            if page is not None:
-                page.close()
-            connection.send(finished(last, message[1]))
-            return
-        last = message
-        if page is not None:
-            page.show(last)
-        connection.send(READY)
-
-
-def _opened(ask: Ask, host: str, port: int) -> tuple[BrowserPage | None, str]:
+def _opened(ask: Ask, host: str, port: int) -> tuple[View, str]:
     """The page, and what to tell when there should be one and is not."""
     try:
         return BrowserPage(host, port, ask), ""
     except (OSError, ImportError) as error:
-        return None, f"no browser view: {error}; choose another --viewer-port"
+        return NoView(), f"no browser view: {error}; choose another --viewer-port"

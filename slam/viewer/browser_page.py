@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import threading
 from itertools import zip_longest
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,9 @@ class BrowserPage:
         self._add_panel()
         self._server.on_client_connect(self._joined)
         self._server.on_client_disconnect(self._left)
+
+    def wait(self, connection: Connection) -> None:
+        """Nothing to do: viser serves browsers in threads of its own."""
 
     def show(self, update: ViewerUpdate) -> None:
         """Show an update in every browser, now and to come; only what changed is sent."""

@@ -17,6 +17,7 @@ from test_viewer import update
 from slam.errors import ConfigError, MissingExtraError
 from slam.viewer import process
 from slam.viewer.browser import BrowserViewer, check_free
+from slam.viewer.browser_main import run_browser
 from slam.viewer.chunks import CHUNK, SentChunks
 from slam.viewer.commands import ViewerCommand
 from slam.viewer.scene import KEYFRAMES, TRAJECTORY, behind, bright, looking
@@ -165,6 +166,16 @@ def test_a_port_that_is_taken_names_its_option():
         other.listen()
         with pytest.raises(ConfigError, match=r"--viewer-port \d+: is taken by another program"):
             BrowserViewer(port=other.getsockname()[1])
+
+
+def test_a_port_that_is_taken_in_the_last_moment_is_a_note():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        viewer = process.ProcessViewer(run_browser, ("127.0.0.1", other.getsockname()[1]))
+        viewer.show(update())
+        viewer.close()
+    assert viewer.note.startswith("no browser view: port") and viewer.note.endswith("choose another --viewer-port")
 
 
 @pytest.mark.parametrize(
