@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ring_world import error_m, run
+from synthetic_world import FRAME_NS
 
 from slam.types import Mode, TrackStatus
 
@@ -31,6 +32,17 @@ def test_the_first_pose_of_the_new_map_is_its_origin():
     begun = next(track for track in tracks if track.submap_id == 1)
     np.testing.assert_array_equal(begun.T_world_cam, np.eye(4))
     assert begun.reason == "sub-map 1 started" and tracks[-1].is_tracked
+
+
+def test_the_new_map_knows_nothing_of_the_motion_in_the_old_one():
+    slam, tracks = run(Mode.RGBD, range(21), resets=(20,))
+    assert tracks[-1].submap_id == 1
+    np.testing.assert_array_equal(slam._motion.predict(21 * FRAME_NS), np.eye(4))
+
+
+def test_a_second_reset_forgets_the_first_view_of_a_monocular_start():
+    slam, _ = run(Mode.MONO, range(40), resets=(25, 27))
+    assert min(k.frame_index for k in slam.map.keyframes.values() if k.submap_id == 1) == 27
 
 
 def test_until_a_monocular_camera_has_moved_the_new_map_is_initializing():

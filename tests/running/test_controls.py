@@ -190,6 +190,12 @@ def test_a_map_that_cannot_be_saved_does_not_end_the_run(slam, tmp_path):
     assert in_the_way.is_file()  # written at the end, as ever
 
 
+def test_a_frame_that_waited_through_a_pause_is_not_late(slam, tmp_path):
+    visitor = Visitor({5: (PAUSE,), 80: (GO_ON,)})  # at least 1.5 s
+    assert slam(visitor, "run", "demo", "--realtime", "--max-frames", "20", "--out", "out").code == 0
+    assert max(record["latency_ms"] for record in health(tmp_path / "out")) < 1200
+
+
 def test_a_pause_is_no_part_of_the_speed(slam, tmp_path):
     visitor = Visitor({5: (PAUSE,), 80: (GO_ON,)})  # at least 1.5 s
     assert slam(visitor, "run", "demo", "--max-frames", "8", "--out", "out").code == 0

@@ -147,6 +147,16 @@ def test_a_browser_view_that_nobody_opens_changes_nothing():
     assert viewer.note == ""
 
 
+def test_a_browser_view_leaves_the_terminal_to_the_run(capfd):
+    viewer = BrowserViewer(port=free_port())
+    eventually(lambda: _answers(viewer.address))
+    with socket.create_connection(viewer.address.removeprefix("http://").split(":")):
+        pass  # somebody looks for open ports
+    time.sleep(0.3)
+    viewer.close()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_killed_browser_view_does_not_disturb_the_run():
     viewer = BrowserViewer(port=free_port())
     os.kill(viewer.pid, signal.SIGKILL)
