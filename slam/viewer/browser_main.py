@@ -20,7 +20,6 @@ def run_browser(connection: Connection, commands: Connection, host: str, port: i
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the run's; it closes the viewer when it is done
     logging.getLogger("websockets").addHandler(logging.NullHandler())  # it shows tracebacks of whoever hangs up
-    logging.getLogger("websockets").propagate = False
     with open(os.devnull, "w") as nowhere:
         sys.stdout = nowhere  # viser tells the terminal of its end, in the middle of the run's figures
         try:
