@@ -64,6 +64,10 @@ class RunDisplay(_Display):
         )
         self._progress.update(self._task, completed=state.done, total=state.total or None, description=text)
 
+    def say(self, sentence: str) -> None:
+        """A line above the figures, which stays."""
+        console.print(sentence, highlight=False, markup=False)
+
 
 def run_display(title: str) -> RunDisplay | Dashboard:
     """How a run is shown here. Use as a context manager; ``update`` takes its Progress."""
