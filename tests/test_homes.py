@@ -16,7 +16,7 @@ HOMES = {
     "openvino": ("features/",),
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
-    "pyrealsense2": ("sources/realsense.py",),
+    "pyrealsense2": ("sources/realsense",),
     "rich": ("terminal.py", "dashboard.py"),
     "evo": (),
 }
