@@ -11,11 +11,20 @@ if TYPE_CHECKING:
     from slam.running.options import RunOptions
 
 CAMERA = "Camera"  # panel of the help
+Serial = Annotated[str | None, typer.Option(help="Of the RealSense to use.", rich_help_panel=CAMERA)]
+Preset = Annotated[str | None, typer.Option(help="RealSense: visual preset.", rich_help_panel=CAMERA)]
+Emitter = Annotated[
+    bool | None,
+    typer.Option("--emitter/--no-emitter", help="RealSense: on for depth by default.", rich_help_panel=CAMERA),
+]
+RealSenseFile = Annotated[
+    Path | None, typer.Option(help="RealSense: .db3 or .bag to play in its place.", rich_help_panel=CAMERA)
+]
 
 
 def run_command(
     source: Annotated[
-        str, typer.Argument(help="webcam, demo, tum, euroc, kitti, folder, video, or a launch file's name.")
+        str, typer.Argument(help="webcam, realsense, demo, tum, euroc, kitti, folder, video, or a launch file's name.")
     ],
     path: Annotated[
         str | None, typer.Argument(help="Folder or file of the recording; number or address of the camera.")
@@ -56,6 +65,10 @@ def run_command(
     exposure: Annotated[
         float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
     ] = None,
+    serial: Serial = None,
+    preset: Preset = None,
+    emitter: Emitter = None,
+    file: RealSenseFile = None,
 ) -> None:
     """Find the camera's way through a recording and map what it sees.
 
@@ -69,7 +82,8 @@ def run_command(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
         localize_only=localize_only, final_ba_s=final_ba,
-        camera=CameraOptions(width, height, camera_fps, exposure), telemetry=telemetry,
+        camera=CameraOptions(width, height, camera_fps, exposure, serial, preset, emitter, file),
+        telemetry=telemetry,
     )  # fmt: skip
     _run(options)
 
@@ -91,7 +105,9 @@ def replay_command(
 
 def record_command(
     out: Annotated[Path, typer.Argument(help="Empty or new folder.")],
-    source: Annotated[str, typer.Argument(help="webcam, or a recording's source, whose frames are copied.")] = "webcam",
+    source: Annotated[
+        str, typer.Argument(help="webcam, realsense, or a recording's source, whose frames are copied.")
+    ] = "webcam",
     path: Annotated[str | None, typer.Argument(help="Number or address of the camera; folder or file.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after so long; Ctrl-C without it.")] = None,
     mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; what the source has by default.")] = None,
@@ -104,6 +120,10 @@ def record_command(
     exposure: Annotated[
         float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
     ] = None,
+    serial: Serial = None,
+    preset: Preset = None,
+    emitter: Emitter = None,
+    file: RealSenseFile = None,
     max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
 ) -> None:
     """Write down what a camera gives, lossless, without tracking: `slam run tum OUT` or `recorded OUT` runs on it."""
@@ -114,7 +134,7 @@ def record_command(
 
     options = RunOptions(
         source, path, mode, rig, intrinsics, distortion, max_frames=max_frames,
-        camera=CameraOptions(width, height, camera_fps, exposure),
+        camera=CameraOptions(width, height, camera_fps, exposure, serial, preset, emitter, file),
     )  # fmt: skip
     with recording_display() as update:
         recorded, ending = record(options, out, seconds, update)
