@@ -89,6 +89,22 @@ def evaluate(
 
 
 @app.command()
+def devices() -> None:
+    """List the RealSense cameras that are connected."""
+    from slam.sources.realsense import require_sdk
+    from slam.terminal import show_table
+
+    require_sdk()
+    from slam.sources.realsense_listing import HEADER, NONE_FOUND, device_rows
+
+    rows = device_rows()
+    if not rows:
+        typer.echo(NONE_FOUND)
+        return
+    show_table(HEADER, rows)
+
+
+@app.command()
 def features() -> None:
     """List the features, and what each needs."""
     from slam.features.listing import feature_rows

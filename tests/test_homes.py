@@ -17,7 +17,7 @@ HOMES = {
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
     "viser": ("viewer/browser_page.py",),
-    "pyrealsense2": ("sources/realsense.py",),
+    "pyrealsense2": ("sources/realsense",),
     "rich": ("terminal.py", "dashboard.py"),
     "evo": (),
 }
