@@ -148,14 +148,15 @@ def opened_source(options: RunOptions) -> Source:
     return open_source(
         options.source,
         options.path,
-        mode=_mode(options.mode),
+        mode=chosen_mode(options.mode),
         rig=_rig(options),
         depth_factor=options.depth_factor,
         max_frames=options.max_frames,
     )
 
 
-def _mode(name: str | None) -> Mode | None:
+def chosen_mode(name: str | None) -> Mode | None:
+    """The mode of that name. Raises ConfigError for an unknown one."""
     if name is None:
         return None
     try:

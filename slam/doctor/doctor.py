@@ -1,0 +1,27 @@
+"""All checks of a source, one after the other."""
+
+from __future__ import annotations
+
+from slam.doctor.capture import Capture, taken
+from slam.doctor.finding import Finding, Verdict
+from slam.doctor.picture import picture_findings
+from slam.doctor.timing import timing_findings
+from slam.doctor.tracks import neighbours
+from slam.sources import Source
+
+SECONDS = 10.0
+
+
+def examine(source: Source, seconds: float = SECONDS) -> list[Finding]:
+    """Look at the first seconds of a recording, or at the next ones of a camera. Raises SourceError for no frame."""
+    return examined(taken(source, seconds))
+
+
+def examined(capture: Capture) -> list[Finding]:
+    """What a capture shows."""
+    pairs = neighbours(capture.images)
+    return [
+        *(Finding("device", "says", Verdict.HINT, note, "See above: the device says so itself.") for note in capture.notes),
+        *timing_findings(capture),
+        *picture_findings(capture, pairs),
+    ]
