@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from slam.doctor.capture import Capture, taken
 from slam.doctor.finding import Finding, Verdict
+from slam.doctor.inertial import inertial_findings
 from slam.doctor.picture import picture_findings
 from slam.doctor.timing import timing_findings
+from slam.doctor.together import together_findings
 from slam.doctor.tracks import neighbours
+from slam.doctor.turning import turns_of
 from slam.sources import Source
 
 SECONDS = 10.0
@@ -20,8 +23,11 @@ def examine(source: Source, seconds: float = SECONDS) -> list[Finding]:
 def examined(capture: Capture) -> list[Finding]:
     """What a capture shows."""
     pairs = neighbours(capture.images)
+    turns = turns_of(capture.rig.left, pairs, capture.stamps_ns)
     return [
         *(Finding("device", "says", Verdict.HINT, note, "See above: the device says so itself.") for note in capture.notes),
         *timing_findings(capture),
         *picture_findings(capture, pairs),
+        *inertial_findings(capture),
+        *together_findings(capture, turns),
     ]
