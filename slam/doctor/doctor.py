@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slam.doctor.calibration import calibration_findings
 from slam.doctor.capture import Capture, taken
 from slam.doctor.finding import Finding, Verdict
 from slam.doctor.inertial import inertial_findings
@@ -30,4 +31,5 @@ def examined(capture: Capture) -> list[Finding]:
         *picture_findings(capture, pairs),
         *inertial_findings(capture),
         *together_findings(capture, turns),
+        *calibration_findings(capture),
     ]
