@@ -7,6 +7,7 @@ from slam.doctor.capture import Capture, taken
 from slam.doctor.finding import Finding, Verdict
 from slam.doctor.inertial import inertial_findings
 from slam.doctor.picture import picture_findings
+from slam.doctor.shutter import shutter_findings
 from slam.doctor.timing import timing_findings
 from slam.doctor.together import together_findings
 from slam.doctor.tracks import neighbours
@@ -29,6 +30,7 @@ def examined(capture: Capture) -> list[Finding]:
         *(Finding("device", "says", Verdict.HINT, note, "See above: the device says so itself.") for note in capture.notes),
         *timing_findings(capture),
         *picture_findings(capture, pairs),
+        *shutter_findings(capture, pairs, turns),
         *inertial_findings(capture),
         *together_findings(capture, turns),
         *calibration_findings(capture),

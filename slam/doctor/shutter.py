@@ -1,0 +1,124 @@
+"""A hint of a rolling shutter: rows that are read later have turned further while the turning speeds up or slows down.
+
+At constant speed a rolling shutter slants the picture and the slant stays the same, which no flow shows. While the rate
+of turning changes by ``alpha`` per frame, a point in row y moves by ``alpha * readout * y / height`` more than one in
+the middle; and a point that changes its row meets its next reading that much later. Both are linear in the readout
+time, which is found over all frames at once (the model of Karpenko et al., Stanford CSTR 2011-03, without a gyro).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from slam.camera import Camera
+from slam.doctor.capture import Capture
+from slam.doctor.finding import Finding, Verdict
+from slam.doctor.tracks import Pair
+from slam.doctor.turning import Turns
+from slam.types import Float64
+
+GROUP = "shutter"
+LEAST_PAIRS = 15
+WORST_SIGMA = 0.15  # of the readout as a share of the frame time
+LEAST_SHARE = 0.15  # of the frame time, to call a shutter rolling
+SIGMAS = 3.0
+EVEN = 1.5  # steps longer than so many usual ones make no change of rate
+ROBUST_PX = 1.0  # residuals beyond count less (Cauchy)
+BLOCK = 5  # neighbouring pairs whose errors may go together
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """Time from the first to the last row as a share of the time between frames; negative from bottom to top."""
+
+    share: float
+    sigma: float
+    pairs: int
+
+
+def shutter_findings(capture: Capture, pairs: Sequence[Pair], turns: Turns) -> list[Finding]:
+    """One hint, or why there is none."""
+    found = readout(capture.rig.left, pairs, turns, capture)
+    again = "Shake the camera quickly left and right (two or three times a second) in front of something with texture."
+    if found is None:
+        said = f"fewer than {LEAST_PAIRS} frames in a row show how the camera turns"
+        return [Finding(GROUP, "rolling shutter", Verdict.UNKNOWN, said, "")]
+    step_ms = 1e3 * float(np.median(capture.steps_s))
+    said = f"rows are read within {found.share * step_ms:.1f} +- {found.sigma * step_ms:.1f} ms ({step_ms:.0f} a frame)"
+    if found.sigma > WORST_SIGMA:
+        return [Finding(GROUP, "rolling shutter", Verdict.UNKNOWN, f"{said}: the motion does not show it", again)]
+    if abs(found.share) > max(LEAST_SHARE, SIGMAS * found.sigma):
+        way = "" if found.share > 0 else ", from the bottom up"
+        advice = "Poses of quick turns will be off: turn slowly, choose a mode of fewer rows, or a global shutter."
+        return [Finding(GROUP, "rolling shutter", Verdict.HINT, f"{said}{way}: a rolling shutter", advice)]
+    return [Finding(GROUP, "rolling shutter", Verdict.OK, f"{said}: none that shows")]
+
+
+def readout(camera: Camera, pairs: Sequence[Pair], turns: Turns, capture: Capture) -> Readout | None:
+    """None where too few neighbouring pairs have turns."""
+    step_s = float(np.median(capture.steps_s))
+    turn_at = {int(start): turn for start, turn in zip(turns.start_ns, turns.turn_rad)}
+    stamps = capture.stamps_ns
+    rows = []
+    for pair in pairs:
+        around = [turn_at.get(int(stamps[i])) if 0 <= i < len(stamps) else None for i in (pair.a - 1, pair.a, pair.b)]
+        steps = np.diff(stamps[max(pair.a - 1, 0) : pair.b + 2]) * 1e-9
+        if any(turn is None for turn in around) or (steps > EVEN * step_s).any():
+            continue
+        before, here, after = (np.asarray(turn) for turn in around)
+        rows.append(_pair_sums(camera, pair, here, 0.5 * (after - before)))
+    if len(rows) < LEAST_PAIRS:
+        return None
+    return _solved(np.array(rows))
+
+
+def _pair_sums(camera: Camera, pair: Pair, turn: Float64, change: Float64) -> Float64:
+    """Normal equations of one pair (2 x 2 and 2, flattened), for the readout share and for parallax that turns bring.
+
+    The second unknown is what a camera held at arm's length adds: a movement in step with the turn, nearer at the
+    bottom than at the top. The pair's own turn is taken out of all.
+    """
+    a, b = (camera.undistort(xy).astype(np.float64) for xy in (pair.xy_a, pair.xy_b))
+    height = camera.height
+    row = (pair.xy_a[:, 1] + pair.xy_b[:, 1]) / (2 * height) - 0.5
+    fall = (pair.xy_b[:, 1] - pair.xy_a[:, 1]) / height
+    jacobian = _flow_by_turn(camera, 0.5 * (a + b))
+    residual = b - _turned(camera, a, turn)
+    later = np.einsum("nij,j->ni", jacobian, change) * row[:, None] + np.einsum("nij,j->ni", jacobian, turn) * fall[:, None]
+    arm = np.einsum("nij,j->ni", jacobian, turn) * row[:, None]
+    weights = 1 / (1 + np.sum(residual**2, 1) / ROBUST_PX**2)
+    root = np.repeat(np.sqrt(weights), 2)
+    own = np.concatenate([jacobian.reshape(-1, 3)], 1) * root[:, None]
+    basis = np.linalg.qr(own)[0]
+    columns = [values.reshape(-1) * root for values in (later, arm, residual)]
+    x, z, r = (column - basis @ (basis.T @ column) for column in columns)
+    return np.array([x @ x, x @ z, z @ z, x @ r, z @ r])
+
+
+def _solved(sums: Float64) -> Readout:
+    """Least squares over all pairs, its spread from blocks of neighbours (cluster-robust, Liang & Zeger 1986)."""
+    xx, xz, zz, xr, zr = sums.sum(0)
+    matrix = np.array([[xx, xz], [xz, zz]]) + 1e-12 * np.eye(2)
+    found = np.linalg.solve(matrix, [xr, zr])
+    scores = sums[:, 3:] - np.stack([sums[:, :2] @ found, sums[:, 1:3] @ found], 1)
+    blocks = np.add.reduceat(scores, np.arange(0, len(scores), BLOCK))
+    inverse = np.linalg.inv(matrix)
+    covariance = inverse @ (blocks.T @ blocks) @ inverse * len(blocks) / max(len(blocks) - 1, 1)
+    return Readout(float(found[0]), float(np.sqrt(covariance[0, 0])), len(sums))
+
+
+def _flow_by_turn(camera: Camera, xy: Float64) -> Float64:
+    """(N, 2, 3) px that points move per rad that the camera turns about its axes (Longuet-Higgins & Prazdny 1980)."""
+    x, y = (xy - (camera.cx, camera.cy)).T / np.array([[camera.fx], [camera.fy]])
+    dx = np.stack([x * y, -(1 + x**2), y], 1) * camera.fx
+    dy = np.stack([1 + y**2, -x * y, -x], 1) * camera.fy
+    return np.stack([dx, dy], 1)
+
+
+def _turned(camera: Camera, xy: Float64, turn_a_b: Float64) -> Float64:
+    """(N, 2) where far points of a are seen in b."""
+    return camera.project(camera.rays(xy) @ Rotation.from_rotvec(turn_a_b).as_matrix())
