@@ -29,9 +29,11 @@ def doctor_command(
     The exit code is 1 when there is a problem, and 2 for bad input.
     """
     from slam.doctor.finding import has_problem
+    from slam.running.threads import one_thread_per_worker
     from slam.terminal_doctor import check_picture, show_findings
 
     check_picture(picture)
+    one_thread_per_worker(seed=0)
     findings = _of_machine(seconds) if what is None else _of_source(what, path, seconds, mode, rig, file)
     show_findings(findings, " ".join(["slam doctor", *([Path(what).name] if what else [])]), picture)
     if json_ is not None:
@@ -42,8 +44,9 @@ def doctor_command(
 
 def _of_machine(seconds: float) -> list[Finding]:
     from slam.doctor.installed import installed_findings
+    from slam.doctor.speed import speed_findings
 
-    return installed_findings()
+    return [*installed_findings(), *speed_findings(seconds)]
 
 
 def _of_source(

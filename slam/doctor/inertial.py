@@ -38,7 +38,9 @@ def inertial_findings(capture: Capture) -> list[Finding]:
         return []
     if len(imu.stamps_ns) < 10:
         said = f"{len(imu.stamps_ns)} samples: too few"
-        return [Finding(GROUP, "rate", Verdict.PROBLEM, said, "Switch the inertial unit on, or record its samples too.")]
+        return [
+            Finding(GROUP, "rate", Verdict.PROBLEM, said, "Switch the inertial unit on, or record its samples too.")
+        ]
     rest = rest_of(imu)
     return [*_times(imu, capture.rig.imu), _gravity(imu, rest), *_noise(rest, capture.rig.imu)]
 

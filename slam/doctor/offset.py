@@ -116,7 +116,9 @@ class _Search:
             return float(offsets_s[i])
         before, here, after = costs[i - 1 : i + 2]
         bend = before - 2 * here + after
-        return float(offsets_s[i] + (0.5 * (before - after) / bend if bend > 0 else 0.0) * (offsets_s[1] - offsets_s[0]))
+        return float(
+            offsets_s[i] + (0.5 * (before - after) / bend if bend > 0 else 0.0) * (offsets_s[1] - offsets_s[0])
+        )
 
     def _cost(self, offset_s: float) -> float:
         remainder, _ = self._laid_over(offset_s)

@@ -88,7 +88,9 @@ def _pair_sums(camera: Camera, pair: Pair, turn: Float64, change: Float64) -> Fl
     fall = (pair.xy_b[:, 1] - pair.xy_a[:, 1]) / height
     jacobian = _flow_by_turn(camera, 0.5 * (a + b))
     residual = b - _turned(camera, a, turn)
-    later = np.einsum("nij,j->ni", jacobian, change) * row[:, None] + np.einsum("nij,j->ni", jacobian, turn) * fall[:, None]
+    later = (
+        np.einsum("nij,j->ni", jacobian, change) * row[:, None] + np.einsum("nij,j->ni", jacobian, turn) * fall[:, None]
+    )
     arm = np.einsum("nij,j->ni", jacobian, turn) * row[:, None]
     weights = 1 / (1 + np.sum(residual**2, 1) / ROBUST_PX**2)
     root = np.repeat(np.sqrt(weights), 2)

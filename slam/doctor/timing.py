@@ -70,9 +70,7 @@ def repeated_pictures(images: list[Uint8]) -> list[int]:
 def _rate(capture: Capture) -> Finding:
     steps_s = capture.steps_s
     fps = 1 / float(np.median(steps_s))
-    said = (
-        f"{len(capture.stamps_ns)} frames in {steps_s.sum():.2f} s: {fps:.1f} fps (median step {1e3 / fps:.2f} ms)"
-    )
+    said = f"{len(capture.stamps_ns)} frames in {steps_s.sum():.2f} s: {fps:.1f} fps (median step {1e3 / fps:.2f} ms)"
     slow = "Give it more light or a shorter exposure, a lower resolution, or a USB 3 port of its own."
     if capture.fps and fps < 0.9 * capture.fps:
         return Finding(GROUP, "rate", Verdict.PROBLEM, f"{said}; {capture.fps:.0f} fps were promised", slow)
@@ -166,7 +164,9 @@ def _lag(capture: Capture, arrivals_ns: np.ndarray) -> Finding:
         said = f"frames arrive {lag_ms.min():.1f} ms after their stamp at best; {said}"
     if growth_ms_s > 2 and growth_ms_s * at_s[-1] > 3e3 / max(capture.fps, 10.0):
         advice = "Frames pile up before they are read: lower the rate or resolution, or use a wired connection."
-        return Finding(GROUP, "way to us", Verdict.PROBLEM, f"{said}; it grows by {growth_ms_s:.1f} ms a second", advice)
+        return Finding(
+            GROUP, "way to us", Verdict.PROBLEM, f"{said}; it grows by {growth_ms_s:.1f} ms a second", advice
+        )
     usual_ms = 1e3 * float(np.median(capture.steps_s))
     advice = "The bus or network delays frames: a port of its own or a wired connection helps."
     verdict = graded(p95, usual_ms, 4 * usual_ms)

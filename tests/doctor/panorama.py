@@ -85,7 +85,9 @@ class Stream:
         height, width = world.shape
         u = (np.arctan2(far[..., 0], far[..., 2]) / (2 * np.pi) + 0.5) * width
         v = (np.arctan2(far[..., 1], np.hypot(far[..., 0], far[..., 2])) / np.pi + 0.5) * height
-        return cv2.remap(world, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        return cv2.remap(
+            world, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP
+        )
 
     def imu(self, offset_s=0.0, rate_hz=200.0, sigma_gyro=0.002, sigma_accel=0.02):
         """Samples whose stamps are late by the offset: t_imu = t_cam + offset."""
