@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -56,6 +56,7 @@ def _of_source(
     from slam.doctor.guess import opened
     from slam.rig_file import load_rig
     from slam.running.options import chosen_mode
+    from slam.sources import LiveSource
     from slam.sources.camera_options import CameraOptions
 
     source = opened(what, path, chosen_mode(mode), load_rig(rig) if rig else None, CameraOptions(file=file))
@@ -63,4 +64,4 @@ def _of_source(
         return examine(source, seconds)
     finally:
         if source.is_live:
-            source.close()
+            cast(LiveSource, source).close()

@@ -84,7 +84,7 @@ def _rows(capture: Capture) -> Finding:
 
 def stereo_matches(left: Uint8, right: Uint8) -> tuple[Float32, Float32]:
     """(K, 2) px in both pictures: ORB by mutual nearest descriptors in rows near each other, refined by following."""
-    orb = cv2.ORB_create(STEREO_POINTS)
+    orb = cv2.ORB.create(nfeatures=STEREO_POINTS)
     (points_l, words_l), (points_r, words_r) = (orb.detectAndCompute(image, None) for image in (left, right))
     none = np.zeros((0, 2), np.float32)
     if words_l is None or words_r is None:

@@ -27,10 +27,7 @@ def examined(capture: Capture) -> list[Finding]:
     pairs = neighbours(capture.images)
     turns = turns_of(capture.rig.left, pairs, capture.stamps_ns)
     return [
-        *(
-            Finding("device", "says", Verdict.HINT, note, "See above: the device says so itself.")
-            for note in capture.notes
-        ),
+        *(Finding("device", "says", Verdict.HINT, note) for note in capture.notes),
         *timing_findings(capture),
         *picture_findings(capture, pairs),
         *shutter_findings(capture, pairs, turns),

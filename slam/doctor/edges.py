@@ -40,8 +40,9 @@ class Edges:
 
 def edges_of(image: Uint8) -> Edges:
     """Edges of a (H, W) grey picture, at most MOST_EDGES spread over it."""
-    first = cv2.GaussianBlur(image.astype(np.float32), (0, 0), FIRST_PX)
-    second = cv2.GaussianBlur(first, (0, 0), float(np.sqrt(SECOND_PX**2 - FIRST_PX**2)))
+    first: Float32 = np.asarray(cv2.GaussianBlur(image.astype(np.float32), (0, 0), FIRST_PX), np.float32)
+    more_px = float(np.sqrt(SECOND_PX**2 - FIRST_PX**2))
+    second: Float32 = np.asarray(cv2.GaussianBlur(first, (0, 0), more_px), np.float32)
     dx, dy = _slopes(first)
     slope = np.hypot(dx, dy)
     y, x = np.nonzero(_crests(slope, dx, dy))

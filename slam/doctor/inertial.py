@@ -37,10 +37,11 @@ def inertial_findings(capture: Capture) -> list[Finding]:
     if imu is None:
         return []
     if len(imu.stamps_ns) < 10:
-        said = f"{len(imu.stamps_ns)} samples: too few"
-        return [
-            Finding(GROUP, "rate", Verdict.PROBLEM, said, "Switch the inertial unit on, or record its samples too.")
-        ]
+        said, advice = (
+            f"{len(imu.stamps_ns)} samples: too few",
+            "Switch the inertial unit on, or record its samples too.",
+        )
+        return [Finding(GROUP, "rate", Verdict.PROBLEM, said, advice)]
     rest = rest_of(imu)
     return [*_times(imu, capture.rig.imu), _gravity(imu, rest), *_noise(rest, capture.rig.imu)]
 
@@ -58,12 +59,14 @@ def rest_of(imu: ImuSamples) -> Rest | None:
         return None
     gyro = np.stack([imu.gyro_rad_s[i : i + count] for i in starts])
     accel = np.stack([imu.accel_m_s2[i : i + count] for i in starts])
-    densities = [
-        float(np.sqrt(0.5 * np.median(np.mean(np.diff(values, axis=1) ** 2, axis=(1, 2))) * period_s))
-        for values in (gyro, accel)
-    ]
     gravity = float(np.linalg.norm(np.median(accel.mean(1), axis=0)))
-    return Rest(len(starts) * count * period_s, *densities, np.median(gyro.mean(1), axis=0), gravity)
+    bias = np.median(gyro.mean(1), axis=0)
+    return Rest(len(starts) * count * period_s, _density(gyro, period_s), _density(accel, period_s), bias, gravity)
+
+
+def _density(windows: Float64, period_s: float) -> float:
+    """Of windows (W, M, 3) at rest; the median over them, for a knock on the table is no noise."""
+    return float(np.sqrt(0.5 * np.median(np.mean(np.diff(windows, axis=1) ** 2, axis=(1, 2))) * period_s))
 
 
 def _is_still(imu: ImuSamples, part: slice) -> bool:
@@ -108,7 +111,7 @@ def _times(imu: ImuSamples, noise: ImuNoise | None) -> list[Finding]:
 
 
 def _gravity(imu: ImuSamples, rest: Rest | None) -> Finding:
-    """At rest exactly; in motion the mean specific force is gravity but for accelerations that cancel in the long run."""
+    """At rest exactly; in motion about the usual length of the specific force, for accelerations go either way."""
     value = rest.gravity_m_s2 if rest else float(np.median(np.linalg.norm(imu.accel_m_s2, axis=1)))
     said = f"{value:.2f} m/s^2 {'at rest' if rest else 'in the median while moving'}"
     if 0.7 < value < 1.3:

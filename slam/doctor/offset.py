@@ -93,8 +93,8 @@ class _Search:
 
     def __init__(self, turns: Turns, gyro: _Gyro, span_s: float) -> None:
         self._gyro, self._span_s = gyro, span_s
-        self._start_s = (turns.start_ns - gyro.zero_ns) * 1e-9
-        self._stop_s = (turns.stop_ns - gyro.zero_ns) * 1e-9
+        self._start_s: Float64 = (turns.start_ns - gyro.zero_ns).astype(np.float64) * 1e-9
+        self._stop_s: Float64 = (turns.stop_ns - gyro.zero_ns).astype(np.float64) * 1e-9
         self._camera = turns.turn_rad / turns.seconds[:, None]
         self._weights = np.ones(len(turns))
 
@@ -116,9 +116,8 @@ class _Search:
             return float(offsets_s[i])
         before, here, after = costs[i - 1 : i + 2]
         bend = before - 2 * here + after
-        return float(
-            offsets_s[i] + (0.5 * (before - after) / bend if bend > 0 else 0.0) * (offsets_s[1] - offsets_s[0])
-        )
+        shift = 0.5 * (before - after) / bend if bend > 0 else 0.0
+        return float(offsets_s[i] + shift * (offsets_s[1] - offsets_s[0]))
 
     def _cost(self, offset_s: float) -> float:
         remainder, _ = self._laid_over(offset_s)
@@ -126,8 +125,11 @@ class _Search:
 
     def _rates(self, offset_s: float) -> tuple[Float64, Float64]:
         """Camera's and gyro's rates (P, 3) less their weighted means: a bias is no matter."""
-        gyro = self._gyro.mean(self._start_s + offset_s, self._stop_s + offset_s)
+        gyro = self._gyro.mean(*self._moments(offset_s))
         return self._centred(self._camera), self._centred(gyro)
+
+    def _moments(self, offset_s: float) -> tuple[Float64, Float64]:
+        return np.add(self._start_s, offset_s), np.add(self._stop_s, offset_s)
 
     def _centred(self, values: Float64) -> Float64:
         return values - self._weights @ values / self._weights.sum()
@@ -143,7 +145,7 @@ class _Search:
         remainder, R_cam_body = self._laid_over(offset_s)
         camera, gyro = self._rates(offset_s)
         turned = gyro @ R_cam_body.T
-        shifted = self._gyro.change(self._start_s + offset_s, self._stop_s + offset_s)
+        shifted = self._gyro.change(*self._moments(offset_s))
         slope = self._centred(shifted) @ R_cam_body.T
         strength = np.sqrt(np.maximum(np.linalg.eigvalsh(gyro.T @ gyro / len(gyro))[::-1], 0))
         scale = float(np.sum(self._weights[:, None] * camera * turned) / self._square(turned))

@@ -153,8 +153,8 @@ def _motion_blur(flow_px: Float64, along: Float64, across: Float64) -> Finding:
     lengths_px = share * flow_px[flow_px > FAST_PX]
     p50, p95 = np.percentile(lengths_px, [50, 95])
     said = (
-        f"{p50:.1f} px p50, {p95:.1f} p95 in moving frames: exposed for {100 * share:.0f} +- {100 * sigma:.0f} % "
-        "of the time between frames"
+        f"{p50:.1f} px p50, {p95:.1f} p95 in moving frames: exposed for {100 * share:.0f} +- "
+        f"{max(100 * sigma, 1):.0f} % of the time between frames"
     )
     verdict = graded(float(p50), 3.0, 8.0)
     advice = "Shorten the exposure and give more light or gain, or move more slowly."

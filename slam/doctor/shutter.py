@@ -88,14 +88,12 @@ def _pair_sums(camera: Camera, pair: Pair, turn: Float64, change: Float64) -> Fl
     fall = (pair.xy_b[:, 1] - pair.xy_a[:, 1]) / height
     jacobian = _flow_by_turn(camera, 0.5 * (a + b))
     residual = b - _turned(camera, a, turn)
-    later = (
-        np.einsum("nij,j->ni", jacobian, change) * row[:, None] + np.einsum("nij,j->ni", jacobian, turn) * fall[:, None]
-    )
-    arm = np.einsum("nij,j->ni", jacobian, turn) * row[:, None]
+    moved = jacobian @ turn
+    later = jacobian @ change * row[:, None] + moved * fall[:, None]
+    arm = moved * row[:, None]
     weights = 1 / (1 + np.sum(residual**2, 1) / ROBUST_PX**2)
     root = np.repeat(np.sqrt(weights), 2)
-    own = np.concatenate([jacobian.reshape(-1, 3)], 1) * root[:, None]
-    basis = np.linalg.qr(own)[0]
+    basis = np.linalg.qr(jacobian.reshape(-1, 3) * root[:, None])[0]
     columns = [values.reshape(-1) * root for values in (later, arm, residual)]
     x, z, r = (column - basis @ (basis.T @ column) for column in columns)
     return np.array([x @ x, x @ z, z @ z, x @ r, z @ r])

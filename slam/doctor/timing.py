@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -60,7 +61,7 @@ def repeated_pictures(images: list[Uint8]) -> list[int]:
     is no new picture.
     """
     small = [np.asarray(image[::EVERY_PX, ::EVERY_PX], np.float32) for image in images]
-    change: Float32 = np.array([np.abs(b - a).mean() for a, b in zip(small, small[1:])], np.float32)
+    change: Float32 = np.array([np.abs(b - a).mean() for a, b in pairwise(small)], np.float32)
     around = np.minimum(np.r_[np.inf, change[:-1]], np.r_[change[1:], np.inf])
     found = [i + 1 for i in range(len(change)) if np.isfinite(around[i]) and change[i] < REPEATED * around[i]]
     equal = [i + 1 for i, value in enumerate(change) if value == 0 and np.array_equal(images[i], images[i + 1])]
@@ -164,9 +165,8 @@ def _lag(capture: Capture, arrivals_ns: np.ndarray) -> Finding:
         said = f"frames arrive {lag_ms.min():.1f} ms after their stamp at best; {said}"
     if growth_ms_s > 2 and growth_ms_s * at_s[-1] > 3e3 / max(capture.fps, 10.0):
         advice = "Frames pile up before they are read: lower the rate or resolution, or use a wired connection."
-        return Finding(
-            GROUP, "way to us", Verdict.PROBLEM, f"{said}; it grows by {growth_ms_s:.1f} ms a second", advice
-        )
+        said = f"{said}; it grows by {growth_ms_s:.1f} ms a second"
+        return Finding(GROUP, "way to us", Verdict.PROBLEM, said, advice)
     usual_ms = 1e3 * float(np.median(capture.steps_s))
     advice = "The bus or network delays frames: a port of its own or a wired connection helps."
     verdict = graded(p95, usual_ms, 4 * usual_ms)

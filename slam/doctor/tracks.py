@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from slam.types import Float32, Float64, Uint8
+from slam.types import Bool, Float32, Float64, Uint8
 
 POINTS = 300  # per frame, at most
 QUALITY = 0.005  # of the best corner's measure
@@ -17,7 +17,7 @@ WINDOW = (21, 21)  # px
 LEVELS = 4
 BACK_PX = 0.5  # a point that does not come back to where it started was lost
 LEAST = 12  # points; fewer say nothing
-FLOW = {"winSize": WINDOW, "maxLevel": LEVELS, "minEigThreshold": 1e-4}
+LEAST_EIGENVALUE = 1e-4  # of the window's structure: below, a point slides
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,17 +48,21 @@ def followed(image_a: Uint8, image_b: Uint8, xy_a: Float32, guess_b: Float32 | N
     """
     if len(xy_a) == 0:
         return xy_a, xy_a
-    start = xy_a if guess_b is None else guess_b
-    xy_b, there, _ = cv2.calcOpticalFlowPyrLK(
-        image_a, image_b, xy_a, start.copy(), flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **FLOW
-    )
-    back, here, _ = cv2.calcOpticalFlowPyrLK(
-        image_b, image_a, xy_b, xy_a.copy(), flags=cv2.OPTFLOW_USE_INITIAL_FLOW, **FLOW
-    )
+    guess_a = None if guess_b is None else xy_a
+    xy_b, there = _flow(image_a, image_b, xy_a, xy_a if guess_b is None else guess_b)
+    back, here = _flow(image_b, image_a, xy_b, xy_b if guess_a is None else guess_a)
     height, width = image_b.shape
     inside = (xy_b >= 0).all(1) & (xy_b[:, 0] <= width - 1) & (xy_b[:, 1] <= height - 1)
-    good = (there[:, 0] > 0) & (here[:, 0] > 0) & inside & (np.linalg.norm(back - xy_a, axis=1) < BACK_PX)
+    good = there & here & inside & (np.linalg.norm(back - xy_a, axis=1) < BACK_PX)
     return xy_a[good], xy_b[good]
+
+
+def _flow(image_a: Uint8, image_b: Uint8, xy_a: Float32, guess_b: Float32) -> tuple[Float32, Bool]:
+    xy_b, found, _ = cv2.calcOpticalFlowPyrLK(
+        image_a, image_b, xy_a, guess_b.copy(), winSize=WINDOW, maxLevel=LEVELS, minEigThreshold=LEAST_EIGENVALUE,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )  # fmt: skip
+    return np.asarray(xy_b, np.float32), np.asarray(found)[:, 0] > 0
 
 
 def neighbours(images: Sequence[Uint8]) -> list[Pair]:

@@ -34,7 +34,7 @@ class Turns:
 
     @property
     def seconds(self) -> Float64:
-        return (self.stop_ns - self.start_ns) * 1e-9
+        return (self.stop_ns - self.start_ns).astype(np.float64) * 1e-9
 
 
 def turns_of(camera: Camera, pairs: Sequence[Pair], stamps_ns: Int64) -> Turns:
