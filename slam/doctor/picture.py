@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from slam.doctor.capture import Capture
@@ -18,6 +19,8 @@ WHITE, BLACK = 250, 5  # grey levels
 LOOKED_AT = 40  # frames whose edges are measured
 FAST_PX = 4.0  # per frame: slower movements leave no blur that can be measured
 FLICKER_S = 2.0  # least length of a recording in which flicker shows
+LEAST_SWING = 0.005  # of the brightness
+DARK, BRIGHT = 20, 240  # grey levels between which brightness can be compared
 MAINS_HZ = (100.0, 120.0)  # light brightens twice a period
 CORNER = 0.1  # of width and height
 
@@ -28,7 +31,7 @@ def picture_findings(capture: Capture, pairs: Sequence[Pair]) -> list[Finding]:
         said = f"all {len(capture.images)} pictures are equal to the bit: the camera or its driver is stuck"
         return [Finding(GROUP, "frozen", Verdict.PROBLEM, said, "Unplug the camera and plug it in again.")]
     small = np.stack([image[::EVERY_PX, ::EVERY_PX] for image in capture.images])
-    found = [*_exposure(small), _flicker(small, capture)]
+    found = [*_exposure(small), _flicker(capture, pairs)]
     return [*found, *_sharpness(capture.images, pairs), _shading(small, capture, pairs)]
 
 
@@ -53,28 +56,42 @@ def _exposure(small: Uint8) -> list[Finding]:
     return [Finding(GROUP, "exposure", verdict, said, advice)]
 
 
-def _flicker(small: Uint8, capture: Capture) -> Finding:
+def _flicker(capture: Capture, pairs: Sequence[Pair]) -> Finding:
     """Brightness that swings as the mains does, seen at the rate of the frames."""
-    steps_s = capture.steps_s[: len(small) - 1]
-    if len(steps_s) < 20 or steps_s.sum() < FLICKER_S:
-        return Finding(GROUP, "flicker", Verdict.UNKNOWN, f"needs {FLICKER_S:.0f} s of frames")
+    steps_s = capture.steps_s[: len(capture.images) - 1]
+    if len(pairs) < 20 or len(pairs) < 0.8 * len(steps_s) or steps_s.sum() < FLICKER_S:
+        said = f"needs {FLICKER_S:.0f} s of frames with points that can be followed"
+        return Finding(GROUP, "flicker", Verdict.UNKNOWN, said)
     fps = 1 / float(np.median(steps_s))
-    hz, share = swing(small.mean((1, 2), dtype=np.float64), fps)
-    mains = [each for each in MAINS_HZ if abs(_alias(each, fps) - hz) < 0.5 + fps / len(small)]
-    if share < 0.005:
-        return Finding(GROUP, "flicker", Verdict.OK, "brightness does not swing from frame to frame")
-    said = f"brightness swings by {100 * share:.1f} % at {hz:.1f} Hz"
+    hz, share = swing(gains(capture.images, pairs), fps)
+    if share < LEAST_SWING:
+        return Finding(GROUP, "flicker", Verdict.OK, "the light on things does not swing from frame to frame")
+    said = f"the light on things swings by {100 * share:.1f} % at {hz:.1f} Hz"
+    mains = [each for each in MAINS_HZ if abs(_alias(each, fps) - hz) < 0.5 + fps / len(steps_s)]
     if not mains:
         return Finding(GROUP, "flicker", Verdict.HINT, f"{said}, not as mains light would", "Fix exposure and gain.")
     advice = f"Light of {mains[0] / 2:.0f} Hz mains: an exposure of {1e3 / mains[0]:.1f} ms or twice that ends it."
     return Finding(GROUP, "flicker", Verdict.HINT, f"{said}, as light of {mains[0] / 2:.0f} Hz mains does", advice)
 
 
-def swing(brightness: Float64, fps: float) -> tuple[float, float]:
-    """Frequency (Hz) and amplitude (share of the mean) of a lasting swing in (N,) means; amplitude 0 where none lasts.
+def gains(images: Sequence[Uint8], pairs: Sequence[Pair]) -> Float64:
+    """(N,) brightness of the same things over time, 1 at the start: what passes by does not enter it."""
+    steps = np.zeros(len(images))
+    for pair in pairs:
+        a, b = (
+            cv2.blur(images[i], (5, 5))[tuple(np.rint(xy).astype(int).T[::-1])].astype(np.float64)
+            for i, xy in ((pair.a, pair.xy_a), (pair.b, pair.xy_b))
+        )
+        usable = (a > DARK) & (a < BRIGHT) & (b > DARK) & (b < BRIGHT)
+        steps[pair.b] = np.median(np.log(b[usable] / a[usable])) if usable.any() else 0.0
+    return np.exp(np.cumsum(steps))
 
-    What a scene that passes by does to the mean has most power at low frequencies: a swing is a peak far above the
-    frequencies beside it, in both halves of the recording.
+
+def swing(brightness: Float64, fps: float) -> tuple[float, float]:
+    """Frequency (Hz) and amplitude (share of the mean) of a lasting swing in (N,) values; amplitude 0 where none lasts.
+
+    What automatic exposure does has most power at low frequencies: a swing is a peak far above the frequencies beside
+    it, in both halves of the recording.
     """
     found = [_peak(part / part.mean() - 1, fps) for part in np.array_split(brightness, 2)]
     (hz, share), (other_hz, other_share) = found
