@@ -99,13 +99,13 @@ class _Search:
         self._weights = np.ones(len(turns))
 
     def fit(self) -> Fit:
-        offset_s = self._best(np.arange(-self._span_s, self._span_s + COARSE_S / 2, COARSE_S))
-        for _ in range(ROUNDS):
+        coarse = np.arange(-self._span_s, self._span_s + COARSE_S / 2, COARSE_S)
+        near = np.arange(-2 * COARSE_S, 2 * COARSE_S + FINE_S / 2, FINE_S)
+        offset_s = self._best(coarse)
+        for tried in (*[coarse] * ROUNDS, *[None] * ROUNDS):
             remainder = np.linalg.norm(self._laid_over(offset_s)[0], axis=1)
-            scale = 1.48 * float(np.median(remainder)) + 1e-9
-            self._weights = 1 / (1 + (remainder / (2.5 * scale)) ** 2)
-            near = np.arange(-2 * COARSE_S, 2 * COARSE_S + FINE_S / 2, FINE_S)
-            offset_s = self._best(np.clip(offset_s + near, -self._span_s, self._span_s))
+            self._weights = 1 / (1 + (remainder / (2.5 * np.median(remainder) + 1e-9)) ** 2)
+            offset_s = self._best(np.clip(offset_s + near, -self._span_s, self._span_s) if tried is None else tried)
         return self._summary(offset_s)
 
     def _best(self, offsets_s: Float64) -> float:
@@ -120,7 +120,7 @@ class _Search:
         return float(offsets_s[i] + shift * (offsets_s[1] - offsets_s[0]))
 
     def _cost(self, offset_s: float) -> float:
-        remainder, _ = self._laid_over(offset_s)
+        remainder = self._laid_over(offset_s)[0]
         return float(self._weights @ np.sum(remainder**2, 1))
 
     def _rates(self, offset_s: float) -> tuple[Float64, Float64]:
@@ -134,21 +134,21 @@ class _Search:
     def _centred(self, values: Float64) -> Float64:
         return values - self._weights @ values / self._weights.sum()
 
-    def _laid_over(self, offset_s: float, may_mirror: bool = False) -> tuple[Float64, Float64]:
-        """What remains (P, 3), and R_cam_body."""
+    def _laid_over(self, offset_s: float, may_mirror: bool = False) -> tuple[Float64, Float64, float]:
+        """What remains (P, 3), R_cam_body, and the camera's rate over the gyro's (Umeyama 1991)."""
         camera, gyro = self._rates(offset_s)
-        U, _, Vt = np.linalg.svd((camera * self._weights[:, None]).T @ gyro)
-        R_cam_body = U @ np.diag([1.0, 1.0, 1.0 if may_mirror else np.linalg.det(U @ Vt)]) @ Vt
-        return camera - gyro @ R_cam_body.T, R_cam_body
+        U, strengths, Vt = np.linalg.svd((camera * self._weights[:, None]).T @ gyro)
+        signs = np.array([1.0, 1.0, 1.0 if may_mirror else np.linalg.det(U @ Vt)])
+        R_cam_body = U @ np.diag(signs) @ Vt
+        scale = float(strengths @ signs) / self._square(gyro)
+        return camera - scale * gyro @ R_cam_body.T, R_cam_body, scale
 
     def _summary(self, offset_s: float) -> Fit:
-        remainder, R_cam_body = self._laid_over(offset_s)
+        remainder, R_cam_body, scale = self._laid_over(offset_s)
         camera, gyro = self._rates(offset_s)
         turned = gyro @ R_cam_body.T
-        shifted = self._gyro.change(*self._moments(offset_s))
-        slope = self._centred(shifted) @ R_cam_body.T
+        slope = scale * self._centred(self._gyro.change(*self._moments(offset_s))) @ R_cam_body.T
         strength = np.sqrt(np.maximum(np.linalg.eigvalsh(gyro.T @ gyro / len(gyro))[::-1], 0))
-        scale = float(np.sum(self._weights[:, None] * camera * turned) / self._square(turned))
         return Fit(
             offset_s, self._sigma(remainder, slope), R_cam_body, scale, self._sigma(remainder, turned),
             self._agreement(remainder, camera), float(np.linalg.norm(strength)),

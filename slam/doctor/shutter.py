@@ -28,6 +28,7 @@ LEAST_SHARE = 0.15  # of the frame time, to call a shutter rolling
 SIGMAS = 3.0
 EVEN = 1.5  # steps longer than so many usual ones make no change of rate
 ROBUST_PX = 1.0  # residuals beyond count less (Cauchy)
+LEAST_STRENGTH = 3.0  # standard errors: below, rates change too little to tell
 BLOCK = 5  # neighbouring pairs whose errors may go together
 
 
@@ -48,9 +49,9 @@ def shutter_findings(capture: Capture, pairs: Sequence[Pair], turns: Turns) -> l
         said = f"fewer than {LEAST_PAIRS} frames in a row show how the camera turns"
         return [Finding(GROUP, "rolling shutter", Verdict.UNKNOWN, said, "")]
     step_ms = 1e3 * float(np.median(capture.steps_s))
+    if not found.sigma < WORST_SIGMA:
+        return [Finding(GROUP, "rolling shutter", Verdict.UNKNOWN, "the turning changes too little to show one", again)]
     said = f"rows are read within {found.share * step_ms:.1f} +- {found.sigma * step_ms:.1f} ms ({step_ms:.0f} a frame)"
-    if found.sigma > WORST_SIGMA:
-        return [Finding(GROUP, "rolling shutter", Verdict.UNKNOWN, f"{said}: the motion does not show it", again)]
     if abs(found.share) > max(LEAST_SHARE, SIGMAS * found.sigma):
         way = "" if found.share > 0 else ", from the bottom up"
         advice = "Poses of quick turns will be off: turn slowly, choose a mode of fewer rows, or a global shutter."
@@ -62,53 +63,59 @@ def readout(camera: Camera, pairs: Sequence[Pair], turns: Turns, capture: Captur
     """None where too few neighbouring pairs have turns."""
     step_s = float(np.median(capture.steps_s))
     turn_at = {int(start): turn for start, turn in zip(turns.start_ns, turns.turn_rad)}
-    stamps = capture.stamps_ns
     rows = []
     for pair in pairs:
-        around = [turn_at.get(int(stamps[i])) if 0 <= i < len(stamps) else None for i in (pair.a - 1, pair.a, pair.b)]
-        steps = np.diff(stamps[max(pair.a - 1, 0) : pair.b + 2]) * 1e-9
-        if any(turn is None for turn in around) or (steps > EVEN * step_s).any():
-            continue
-        before, here, after = (np.asarray(turn) for turn in around)
-        rows.append(_pair_sums(camera, pair, here, 0.5 * (after - before)))
-    if len(rows) < LEAST_PAIRS:
-        return None
-    return _solved(np.array(rows))
+        stamps = capture.stamps_ns[max(pair.a - 2, 0) : pair.a + 3]
+        around = [turn_at[int(stamp)] for stamp in stamps if int(stamp) in turn_at]
+        if len(around) == 5 and (np.diff(stamps) * 1e-9 < EVEN * step_s).all():
+            rows.append(_pair_sums(camera, pair, np.array(around)))
+    return _solved(np.array(rows)) if len(rows) >= LEAST_PAIRS else None
 
 
-def _pair_sums(camera: Camera, pair: Pair, turn: Float64, change: Float64) -> Float64:
-    """Normal equations of one pair (2 x 2 and 2, flattened), for the readout share and for parallax that turns bring.
+def _pair_sums(camera: Camera, pair: Pair, around: Float64) -> Float64:
+    """Sums of one pair: its equations for the readout share and for parallax that turns bring, flattened.
 
-    The second unknown is what a camera held at arm's length adds: a movement in step with the turn, nearer at the
-    bottom than at the top. The pair's own turn is taken out of all.
+    around: (5, 3) turns of the two pairs before, its own, and of the two after. The second unknown is what a camera
+    held at arm's length adds: a movement in step with the turn, nearer at the bottom than at the top. The pair's own
+    turn is taken out of all. The change of rate that the pairs beside it show is noisy, which would pull the answer to
+    0: the change that the pairs farther out show, whose noise is another, is its instrument (Wright 1928).
     """
     a, b = (camera.undistort(xy).astype(np.float64) for xy in (pair.xy_a, pair.xy_b))
-    height = camera.height
-    row = (pair.xy_a[:, 1] + pair.xy_b[:, 1]) / (2 * height) - 0.5
-    fall = (pair.xy_b[:, 1] - pair.xy_a[:, 1]) / height
     jacobian = _flow_by_turn(camera, 0.5 * (a + b))
-    residual = b - _turned(camera, a, turn)
-    moved = jacobian @ turn
-    later = jacobian @ change * row[:, None] + moved * fall[:, None]
-    arm = moved * row[:, None]
-    weights = 1 / (1 + np.sum(residual**2, 1) / ROBUST_PX**2)
-    root = np.repeat(np.sqrt(weights), 2)
+    residual = b - _turned(camera, a, around[2])
+    row = (pair.xy_a[:, 1] + pair.xy_b[:, 1]) / (2 * camera.height) - 0.5
+    moved = jacobian @ around[2]
+    met = moved * (pair.xy_b - pair.xy_a)[:, 1:] / camera.height
+    near, far = 0.5 * (around[3] - around[1]), 0.25 * (around[4] - around[0])
+    later, instrument = (jacobian @ change * row[:, None] + met for change in (near, far))
+    root = np.repeat(1 / np.sqrt(1 + np.sum(residual**2, 1) / ROBUST_PX**2), 2)
     basis = np.linalg.qr(jacobian.reshape(-1, 3) * root[:, None])[0]
-    columns = [values.reshape(-1) * root for values in (later, arm, residual)]
-    x, z, r = (column - basis @ (basis.T @ column) for column in columns)
-    return np.array([x @ x, x @ z, z @ z, x @ r, z @ r])
+    columns = [values.reshape(-1) * root for values in (later, moved * row[:, None], residual, instrument)]
+    x, arm, r, z = (column - basis @ (basis.T @ column) for column in columns)
+    return np.array([z @ x, z @ arm, arm @ x, arm @ arm, z @ r, arm @ r])
 
 
 def _solved(sums: Float64) -> Readout:
-    """Least squares over all pairs, its spread from blocks of neighbours (cluster-robust, Liang & Zeger 1986)."""
-    xx, xz, zz, xr, zr = sums.sum(0)
-    matrix = np.array([[xx, xz], [xz, zz]]) + 1e-12 * np.eye(2)
-    found = np.linalg.solve(matrix, [xr, zr])
-    scores = sums[:, 3:] - np.stack([sums[:, :2] @ found, sums[:, 1:3] @ found], 1)
-    blocks = np.add.reduceat(scores, np.arange(0, len(scores), BLOCK))
+    """The two unknowns from all pairs, their spread from blocks of neighbours (cluster-robust, Liang & Zeger 1986)."""
+    matrices, sides = sums[:, :4].reshape(-1, 2, 2), sums[:, 4:]
+    matrix = matrices.sum(0)
+    if _strength(sums[:, 0]) < LEAST_STRENGTH or abs(np.linalg.det(matrix)) < 1e-12:
+        return Readout(float("nan"), float("inf"), len(sums))
+    found = np.linalg.solve(matrix, sides.sum(0))
+    blocks = _blocks(sides - matrices @ found)
     inverse = np.linalg.inv(matrix)
-    covariance = inverse @ (blocks.T @ blocks) @ inverse * len(blocks) / max(len(blocks) - 1, 1)
+    covariance = inverse @ (blocks.T @ blocks) @ inverse.T * len(blocks) / max(len(blocks) - 1, 1)
     return Readout(float(found[0]), float(np.sqrt(covariance[0, 0])), len(sums))
+
+
+def _strength(products: Float64) -> float:
+    """Of the instrument: its agreement with what it stands for, in standard errors."""
+    blocks = _blocks(products[:, None])[:, 0]
+    return float(products.sum() / (np.sqrt(np.sum((blocks - blocks.mean()) ** 2)) + 1e-12))
+
+
+def _blocks(rows: Float64) -> Float64:
+    return np.add.reduceat(rows, np.arange(0, len(rows), BLOCK))
 
 
 def _flow_by_turn(camera: Camera, xy: Float64) -> Float64:

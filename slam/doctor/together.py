@@ -12,6 +12,7 @@ from slam.doctor.turning import Turns
 GROUP = "camera and IMU"
 LEAST_RATE = 0.05  # rad/s rms: below, the camera's own errors are as large
 LEAST_AGREEMENT = 0.5
+MIRRORED, CLEARLY = 0.8, 0.05  # agreement with an axis mirrored, and by how much it must be better
 SIGMAS = 3.0  # that a figure must lie off before it counts
 WORST_SIGMA_S = 3e-3
 HINT_MS, PROBLEM_MS = 3.0, 10.0
@@ -34,16 +35,21 @@ def together_findings(capture: Capture, turns: Turns) -> list[Finding]:
     if math.degrees(fit.rate_rad_s) < math.degrees(LEAST_RATE):
         said = f"the gyro's rate varies by {fit.rate_rad_s:.3f} rad/s only: too little turning to see an offset"
         return [Finding(GROUP, "time offset", Verdict.UNKNOWN, said, "Turn the camera to and fro about all axes.")]
+    if fit.mirrored > MIRRORED and fit.mirrored - fit.agreement > CLEARLY:
+        return [_mirrored(fit)]
     if fit.agreement < LEAST_AGREEMENT:
         return [_disagreement(fit)]
     return [_offset(fit), _axes(capture, fit), _scale(fit)]
 
 
+def _mirrored(fit: Fit) -> Finding:
+    said = f"{100 * fit.agreement:.0f} % of the turning agrees, {100 * fit.mirrored:.0f} % if an axis is mirrored"
+    advice = "Change the sign of one axis of the inertial unit: it must be right-handed."
+    return Finding(GROUP, "axes", Verdict.PROBLEM, said, advice)
+
+
 def _disagreement(fit: Fit) -> Finding:
     said = f"camera and gyro do not turn together: {100 * max(fit.agreement, 0):.0f} % of the turning agrees"
-    if fit.mirrored > 0.8:
-        advice = "Change the sign of one axis of the inertial unit: it must be right-handed."
-        return Finding(GROUP, "axes", Verdict.PROBLEM, f"{said}, but {100 * fit.mirrored:.0f} % if mirrored", advice)
     advice = "Check that both are of one recording and one clock, within half a second; then the picture's findings."
     return Finding(GROUP, "time offset", Verdict.PROBLEM, said, advice)
 
