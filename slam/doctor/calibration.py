@@ -10,7 +10,7 @@ import numpy as np
 
 from slam.doctor.capture import Capture
 from slam.doctor.finding import Finding, Verdict, graded
-from slam.doctor.focal import Preferred, preferred_focal
+from slam.doctor.focal import LENS, Preferred, bending, preferred_focal
 from slam.doctor.tracks import chains, followed
 from slam.types import Float32, Float64, Mode, Uint8
 
@@ -20,6 +20,7 @@ PAIRS = 24
 WORST_SIGMA = 0.03  # of the focal length's logarithm
 HINT_FOCAL, PROBLEM_FOCAL = 0.03, 0.07
 SIGMAS = 3.0
+LEAST_GAIN = 0.1  # of the remainder: less is no reason to believe a focal length far from the rig's
 STEREO_POINTS = 1000
 MOST_ROWS_PX = 30.0  # between the rows of a match: more is a false one
 LEAST_MATCHES = 50
@@ -48,7 +49,9 @@ def _focal(capture: Capture) -> Finding:
         said = f"{said}: too few of {len(pairs)} pairs of frames show a rigid scene that moves by {100 * WAY:.0f} %"
         return Finding(GROUP, "focal length", Verdict.UNKNOWN, said, again)
     said = f"{said}: moving points prefer {found.factor:.3f} +- {found.sigma:.3f} of it ({found.pairs} pairs)"
-    if found.sigma > WORST_SIGMA:
+    if found.sigma > WORST_SIGMA or (found.at_edge and found.gain < LEAST_GAIN):
+        if bending(camera) * LENS > WORST_SIGMA:
+            again = "A lens that bends so much hides its focal length: compare with a gyro, or calibrate with a board."
         return Finding(GROUP, "focal length", Verdict.UNKNOWN, said, again)
     verdict = _grade(found)
     if verdict is Verdict.OK:

@@ -16,6 +16,7 @@ APART = 1 / 50  # of the picture's width
 WINDOW = (21, 21)  # px
 LEVELS = 4
 BACK_PX = 0.5  # a point that does not come back to where it started was lost
+CHAINED = 150  # points that are followed over many frames
 LEAST = 12  # points; fewer say nothing
 LEAST_EIGENVALUE = 1e-4  # of the window's structure: below, a point slides
 
@@ -88,7 +89,7 @@ def chains(images: Sequence[Uint8], way_px: float, most: int, longest: int = 30)
     pairs: list[Pair] = []
     starts = np.unique(np.linspace(0, max(len(images) - 2, 0), most).astype(int))
     for start in starts.tolist():
-        first = at = corners(images[start])
+        first = at = corners(images[start], CHAINED)
         for i in range(start + 1, min(start + longest + 1, len(images))):
             good, at = _carried(images[i - 1], images[i], at)
             first = first[good]

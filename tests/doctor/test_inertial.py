@@ -53,7 +53,10 @@ def test_a_moving_unit_is_not_at_rest():
 
 
 def test_rest_is_found_between_movements():
-    moving, still = Stream(seconds=3.0).imu(sigma_gyro=2e-4 * np.sqrt(200), sigma_accel=2e-3 * np.sqrt(200)), resting(4.0)
+    moving, still = (
+        Stream(seconds=3.0).imu(sigma_gyro=2e-4 * np.sqrt(200), sigma_accel=2e-3 * np.sqrt(200)),
+        resting(4.0),
+    )
     imu = ImuSamples(
         START_NS + 5_000_000 * np.arange(len(moving.stamps_ns) + 800),
         np.concatenate([moving.gyro_rad_s, still.gyro_rad_s]),
@@ -66,7 +69,10 @@ def test_rest_is_found_between_movements():
 
 @pytest.mark.parametrize(("factor", "verdict"), [(2.0, Verdict.OK), (5.0, Verdict.HINT), (13.0, Verdict.PROBLEM)])
 def test_noise_is_compared_with_what_the_rig_promises(factor, verdict):
-    assert judged(resting(gyro_density=2e-4), replace(NOISE, gyro_density=2e-4 / factor))["noise at rest"].verdict is verdict
+    assert (
+        judged(resting(gyro_density=2e-4), replace(NOISE, gyro_density=2e-4 / factor))["noise at rest"].verdict
+        is verdict
+    )
 
 
 def test_a_rig_without_noise_is_told_what_to_put_in():

@@ -33,16 +33,17 @@ def test_the_offset_is_found_within_a_millisecond(good, good_turns, offset_ms):
 def test_the_uncertainty_is_that_of_repeated_trials(good_turns, good):
     rng = np.random.default_rng(0)
     imu, fits = good.imu(0.005), []
-    for _ in range(40):
+    for _ in range(24):
         noisy = replace(good_turns, turn_rad=good_turns.turn_rad + rng.normal(0, 2e-3, good_turns.turn_rad.shape))
         fits.append(fit_gyro(noisy, imu))
     spread = np.std([fit.offset_s for fit in fits])
     assert 0.5 < np.mean([fit.sigma_s for fit in fits]) / spread < 2.0
-    assert abs(np.mean([fit.offset_s for fit in fits]) - 0.005) < 4 * spread / np.sqrt(40) + 2e-4
+    assert abs(np.mean([fit.offset_s for fit in fits]) - 0.005) < 4 * spread / np.sqrt(24) + 2e-4
 
 
 @pytest.mark.parametrize(
-    ("offset_ms", "verdict"), [(1.0, Verdict.OK), (6.0, Verdict.HINT), (-20.0, Verdict.PROBLEM), (400.0, Verdict.PROBLEM)]
+    ("offset_ms", "verdict"),
+    [(1.0, Verdict.OK), (6.0, Verdict.HINT), (-20.0, Verdict.PROBLEM), (400.0, Verdict.PROBLEM)],
 )
 def test_offsets_are_judged_by_their_size(good, good_images, good_turns, offset_ms, verdict):
     finding = judged(good, good_images, good_turns, good.imu(1e-3 * offset_ms))["time offset"]
