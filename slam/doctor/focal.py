@@ -16,7 +16,7 @@ from slam.doctor.tracks import Pair
 from slam.geometry import transform
 from slam.tracking.sampson import refine
 from slam.tracking.two_view import DIRECTIONS, turned
-from slam.types import Float64
+from slam.types import Float32, Float64
 
 FACTORS = np.exp(np.linspace(-0.6, 0.6, 19))  # of the rig's focal length
 ROUGHLY, EXACTLY = 1e-2, 1e-5  # relative gains at which a refinement ends
@@ -74,7 +74,7 @@ def _curve(camera: Camera, pair: Pair) -> tuple[Float64, int]:
     The points are undistorted by each camera anew: distortion is a function of rays, and so of the focal length.
     """
     cameras = [replace(camera, fx=camera.fx * factor, fy=camera.fy * factor) for factor in FACTORS]
-    views = [tuple(each.undistort(raw).astype(np.float64) for raw in (pair.xy_a, pair.xy_b)) for each in cameras]
+    views = [(_straight(each, pair.xy_a), _straight(each, pair.xy_b)) for each in cameras]
     middle = len(FACTORS) // 2
     R_a_b = turned(camera, *views[middle])[0].T
     start = np.stack([transform(R_a_b, step / np.linalg.norm(step)) for step in DIRECTIONS])
@@ -86,6 +86,10 @@ def _curve(camera: Camera, pair: Pair) -> tuple[Float64, int]:
             found, T_a_b = refine(cameras[i], T_a_b, *views[i], EXACTLY)
             curve[i] = found.min()
     return curve, len(pair.xy_a)
+
+
+def _straight(camera: Camera, xy_raw: Float32) -> Float64:
+    return camera.undistort(xy_raw).astype(np.float64)
 
 
 def _least(curve: Float64) -> tuple[float, bool]:

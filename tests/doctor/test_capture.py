@@ -65,7 +65,7 @@ def test_a_camera_is_read_for_the_seconds_asked_for():
     capture = taken(Camera(), 0.6)
     assert 15 <= len(capture.images) <= 30
     assert len(capture.arrivals_ns) == len(capture.stamps_ns)
-    assert (0 <= capture.arrivals_ns - capture.stamps_ns).all()
+    assert (capture.arrivals_ns - capture.stamps_ns >= 0).all()
     assert (capture.fps, capture.ended) == (50.0, "")
 
 
