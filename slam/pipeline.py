@@ -152,6 +152,7 @@ class Slam:
     def finish(self) -> None:
         """Do what is left to do, and wait for the graph."""
         self.keep_up()
+        self.deadline.lift()
         while len(self._waiting):
             self.use_idle_time()
         self._wait_for_graph()

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from slam.dashboard import Dashboard
 from slam.evaluation.summary import Summary, summary_rows
 
 if TYPE_CHECKING:
@@ -50,16 +51,22 @@ class _Display:
 
 
 class RunDisplay(_Display):
-    """Frames, fps, status and exit layer of a run."""
+    """Frames, fps, status and exit layer of a run, in a line: for what is no terminal."""
 
     def update(self, state: RunProgress) -> None:
-        track = state.track
-        color = STATUS_COLORS[track.status.value]
-        status = f"{track.status.value}: {track.reason}" if track.reason else track.status.value
+        record = state.record
+        color = STATUS_COLORS[record.status]
+        status = f"{record.status}: {record.reason}" if record.reason else record.status
         text = (
-            f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  inliers {track.inliers}  exit layer {track.exit_layer}"
+            f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  "
+            f"inliers {record.inliers}  exit layer {record.exit_layer}"
         )
-        self._progress.update(self._task, completed=state.done, total=state.total, description=text)
+        self._progress.update(self._task, completed=state.done, total=state.total or None, description=text)
+
+
+def run_display(title: str) -> RunDisplay | Dashboard:
+    """How a run is shown here. Use as a context manager; ``update`` takes its Progress."""
+    return Dashboard(console, title) if console.is_terminal else RunDisplay()
 
 
 class TrainDisplay(_Display):

@@ -44,8 +44,18 @@ class DecisionLog:
         self._file.close()
 
     def add(self, decisions: Decisions) -> None:
+        """Raises OSError."""
         self._file.write(json.dumps(asdict(decisions)) + "\n")
         self._file.flush()
+
+
+def keep_until(folder: Path, stamp_ns: int) -> None:
+    """Forget what was decided about later frames: they are not in the recording. Needs no space."""
+    path = folder / FILE_NAME
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["stamp_ns"] <= stamp_ns]
+    with path.open("r+", encoding="utf-8") as file:
+        file.truncate(len("".join(kept).encode()))
 
 
 def read_decisions(folder: Path) -> list[Decisions]:

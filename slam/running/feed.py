@@ -9,15 +9,18 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from slam.running.mailbox import Closed, Mailbox
+from slam.sources import LiveSource
 from slam.tracking.observe import Observer
 from slam.types import Frame, ImuSamples, Observation, joined_samples
 
 SILENCE_S = 2.0  # a camera that says nothing for so long is broken
 PAUSE_S = 1.0  # a longer hole in a recording is not waited out: a hole is no silent camera
+JOIN_S = 5.0
+CAMERA_JOIN_S = 0.5  # of a camera that is silent nothing will come: the results are saved first, then it is closed
 EXTRACTION_S = 60.0  # features that take longer will never come
 
 
@@ -55,7 +58,7 @@ class Fed:
     arrived_s: float | None = None  # when the camera gave it, of time.perf_counter; None in replay
 
 
-def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iterator[Fed]:
+def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Generator[Fed]:
     """Every frame, read and observed up to ``ahead`` frames early by one thread."""
     slots: queue.Queue[Fed | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
     stop = threading.Event()
@@ -81,18 +84,26 @@ def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iter
         thread.join(timeout=5.0)
 
 
-def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox[Fed] | None = None) -> Iterator[Fed]:
+def realtime_feed(
+    frames: Iterable[Frame],
+    observer: Observer,
+    observed: Mailbox[Fed] | None = None,
+    camera: LiveSource | None = None,
+) -> Generator[Fed]:
     """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader.
 
     The reader works on one frame while the next is observed, and at most one waits in between: in ``observed``.
+
+    camera: that the frames are of; it has a pace of its own, and may fall silent while it is sought again.
     """
     captured: Mailbox[Arrival] = Mailbox()
     inertial = InertialStore()
     observed = observed if observed is not None else Mailbox()
     stop = threading.Event()
+    paced = frames if camera is not None else _at_their_pace(frames, stop)
     threads = [
-        threading.Thread(target=_capture, args=(frames, captured, inertial, stop), name="camera", daemon=True),
-        threading.Thread(target=_observe, args=(captured, observed, observer), name="observe", daemon=True),
+        threading.Thread(target=_capture, args=(paced, captured, inertial, stop), name="camera", daemon=True),
+        threading.Thread(target=_observe, args=(captured, observed, observer, camera), name="observe", daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -109,20 +120,28 @@ def realtime_feed(frames: Iterable[Frame], observer: Observer, observed: Mailbox
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=5.0)
+            thread.join(JOIN_S if camera is None else CAMERA_JOIN_S)
+
+
+def _at_their_pace(frames: Iterable[Frame], stop: threading.Event) -> Iterator[Frame]:
+    """Each frame when its stamp says, until stopped."""
+    due_s, last_ns = time.perf_counter(), None
+    for frame in frames:
+        if last_ns is None:
+            due_s, last_ns = time.perf_counter(), frame.stamp_ns
+        due_s += min((frame.stamp_ns - last_ns) * 1e-9, PAUSE_S)
+        last_ns = frame.stamp_ns
+        if stop.wait(max(0.0, due_s - time.perf_counter())):
+            return
+        yield frame
 
 
 def _capture(
     frames: Iterable[Frame], captured: Mailbox[Arrival], inertial: InertialStore, stop: threading.Event
 ) -> None:
-    due_s, last_ns = time.perf_counter(), None
     try:
         for frame in frames:
-            if last_ns is None:
-                due_s, last_ns = time.perf_counter(), frame.stamp_ns
-            due_s += min((frame.stamp_ns - last_ns) * 1e-9, PAUSE_S)
-            last_ns = frame.stamp_ns
-            if stop.wait(max(0.0, due_s - time.perf_counter())):
+            if stop.is_set():
                 break
             inertial.add(frame.imu)
             captured.put((frame, time.perf_counter()))
@@ -132,10 +151,13 @@ def _capture(
         captured.close()
 
 
-def _observe(captured: Mailbox[Arrival], observed: Mailbox[Fed], observer: Observer) -> None:
+def _observe(captured: Mailbox[Arrival], observed: Mailbox[Fed], observer: Observer, camera: LiveSource | None) -> None:
+    def is_excused() -> bool:
+        return camera is not None and camera.is_reconnecting
+
     try:
         while True:
-            (frame, arrived_s), _ = captured.take(SILENCE_S)
+            (frame, arrived_s), _ = captured.take(SILENCE_S, is_excused)
             observed.put(_observed(frame, observer, arrived_s))
     except Closed:
         observed.close()
