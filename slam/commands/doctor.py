@@ -10,6 +10,10 @@ import typer
 
 if TYPE_CHECKING:
     from slam.doctor.finding import Finding
+    from slam.sources import LiveSource, Source
+    from slam.sources.camera_options import CameraOptions
+
+CAMERA = "Cameras"  # heading of the options that only live cameras have
 
 
 def doctor_command(
@@ -20,9 +24,19 @@ def doctor_command(
     seconds: Annotated[float, typer.Option(min=0.1, help="To look at the source, or for the self-test.")] = 10.0,
     mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
     rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file.")] = None,
-    file: Annotated[Path | None, typer.Option(help="RealSense: .db3 or .bag to play like a camera.")] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
     json_: Annotated[Path | None, typer.Option("--json", help="File for the findings.")] = None,
     picture: Annotated[Path | None, typer.Option(help="SVG file for what the terminal shows.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
+    exposure: Annotated[
+        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="RealSense: .db3 or .bag to play like a camera.", rich_help_panel=CAMERA)
+    ] = None,
 ) -> None:
     """Examine a camera, a recording or this machine, and say what to do.
 
@@ -30,14 +44,19 @@ def doctor_command(
     """
     from slam.doctor.finding import has_problem
     from slam.running.threads import one_thread_per_worker
+    from slam.sources.camera_options import CameraOptions
     from slam.terminal_doctor import check_picture, show_findings
 
     check_picture(picture)
     one_thread_per_worker(seed=0)
-    findings = _of_machine(seconds) if what is None else _of_source(what, path, seconds, mode, rig, file)
+    if what is None:
+        findings = _of_machine(seconds)
+    else:
+        camera = CameraOptions(width, height, camera_fps, exposure, file=file)
+        findings = _of_source(_opened(what, path, mode, rig, intrinsics, distortion, camera), seconds)
     show_findings(findings, " ".join(["slam doctor", *([Path(what).name] if what else [])]), picture)
     if json_ is not None:
-        json_.write_text(json.dumps([finding.as_dict() for finding in findings], indent=1) + "\n")
+        _write(json_, findings)
     if has_problem(findings):
         raise typer.Exit(1)
 
@@ -49,19 +68,31 @@ def _of_machine(seconds: float) -> list[Finding]:
     return [*installed_findings(), *speed_findings(seconds)]
 
 
-def _of_source(
-    what: str, path: str | None, seconds: float, mode: str | None, rig: str | None, file: Path | None
-) -> list[Finding]:
-    from slam.doctor.doctor import examine
-    from slam.doctor.guess import opened
-    from slam.rig_file import load_rig
-    from slam.running.options import chosen_mode
-    from slam.sources import LiveSource
-    from slam.sources.camera_options import CameraOptions
+def _opened(
+    what: str, path: str | None, mode: str | None, rig: str | None, intrinsics: str | None, distortion: str | None,
+    camera: CameraOptions,
+) -> Source:  # fmt: skip
+    from slam.doctor.guess import named
+    from slam.running.options import RunOptions, opened_source
 
-    source = opened(what, path, chosen_mode(mode), load_rig(rig) if rig else None, CameraOptions(file=file))
+    source, place = named(what, path)
+    return opened_source(RunOptions(source, place, mode, rig, intrinsics, distortion, camera=camera))
+
+
+def _of_source(source: Source, seconds: float) -> list[Finding]:
+    from slam.doctor.doctor import examine
+
     try:
         return examine(source, seconds)
     finally:
         if source.is_live:
-            cast(LiveSource, source).close()
+            cast("LiveSource", source).close()
+
+
+def _write(path: Path, findings: list[Finding]) -> None:
+    from slam.errors import ConfigError
+
+    try:
+        path.write_text(json.dumps([finding.as_dict() for finding in findings], indent=1) + "\n")
+    except OSError as error:
+        raise ConfigError(f"--json {path}: cannot be written ({error.strerror})") from error

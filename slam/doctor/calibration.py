@@ -43,7 +43,8 @@ def _focal(capture: Capture) -> Finding:
     camera = capture.rig.left
     pairs = chains(capture.images, WAY * camera.width, PAIRS)
     found = preferred_focal(camera, pairs)
-    said = f"the rig's {camera.fx:.1f} px ({camera.width}x{camera.height})"
+    whose = "the guess of" if capture.guesses_camera else "the rig's"
+    said = f"{whose} {camera.fx:.1f} px ({camera.width}x{camera.height})"
     again = "Move the camera sideways and turn it, close to things at different distances."
     if found is None:
         said = f"{said}: too few of {len(pairs)} pairs of frames show a rigid scene that moves by {100 * WAY:.0f} %"
@@ -53,7 +54,7 @@ def _focal(capture: Capture) -> Finding:
         if bending(camera) * LENS > WORST_SIGMA:
             again = "A lens that bends so much hides its focal length: compare with a gyro, or calibrate with a board."
         return Finding(GROUP, "focal length", Verdict.UNKNOWN, said, again)
-    verdict = _grade(found)
+    verdict = _grade(found, capture.guesses_camera)
     if verdict is Verdict.OK:
         return Finding(GROUP, "focal length", verdict, f"{said}, {found.remainder_px:.2f} px off epipolar lines")
     advice = f"Calibrate (slam calibrate); until then try fx = fy = {found.factor * camera.fx:.0f}."
@@ -62,8 +63,10 @@ def _focal(capture: Capture) -> Finding:
     return Finding(GROUP, "focal length", verdict, said, advice)
 
 
-def _grade(found: Preferred) -> Verdict:
+def _grade(found: Preferred, is_guess: bool) -> Verdict:
     off = abs(float(np.log(found.factor)))
+    if is_guess:
+        return Verdict.HINT  # however right: a camera wants a calibration
     return Verdict.OK if off < SIGMAS * found.sigma else graded(off, HINT_FOCAL, PROBLEM_FOCAL)
 
 

@@ -40,6 +40,7 @@ class Capture:
     fps: float = 0.0  # promised by a live device, 0 where nothing is
     arrivals_ns: Int64 | None = None  # (N,) of this machine's monotonic clock; None for recordings
     notes: tuple[str, ...] = ()  # of the device
+    guesses_camera: bool = False  # nobody calibrated it: the rig is a guess
     ended: str = ""  # why a camera stopped before its time
 
     @property
@@ -85,7 +86,8 @@ class _Taken:
         return Capture(
             source.name, source.mode, source.rig, np.array(self.stamps_ns, np.int64), self._images, self._rights,
             self._depths, _joined(self._imu), tuple(source.skipped), source.is_live, live.fps if live else 0.0,
-            np.array(self.arrivals_ns, np.int64) if live else None, tuple(live.notes) if live else (), ended,
+            np.array(self.arrivals_ns, np.int64) if live else None, tuple(live.notes) if live else (),
+            live.guesses_camera if live else False, ended,
         )  # fmt: skip
 
 

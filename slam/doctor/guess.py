@@ -5,29 +5,22 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from slam.camera import Rig
 from slam.errors import SourceError
-from slam.sources import SOURCES, WITHOUT_PATH, Source, open_source
-from slam.sources.camera_options import CameraOptions
+from slam.sources import SOURCES, WITHOUT_PATH
 from slam.sources.folder import image_files
-from slam.types import Mode
 
 
-def opened(
-    what: str, path: str | None, mode: Mode | None = None, rig: Rig | None = None, camera: CameraOptions | None = None
-) -> Source:
-    """The source to examine. Raises SourceError and CalibrationError."""
+def named(what: str, path: str | None) -> tuple[str, str | None]:
+    """The row of SOURCES and the path that are meant. Raises SourceError."""
     if what in SOURCES:
-        return open_source(what, path, mode=mode, rig=rig, camera=camera)
-    place = Path(what)
-    if not place.exists():
-        known = [*SOURCES, *WITHOUT_PATH]
-        close = difflib.get_close_matches(what, known, 1)
+        return what, path
+    if not Path(what).exists():
+        close = difflib.get_close_matches(what, [*SOURCES, *WITHOUT_PATH], 1)
         hint = f"did you mean '{close[0]}'?" if close else f"give a folder or file, or one of {', '.join(SOURCES)}"
         raise SourceError(f"doctor: '{what}' is neither a source nor a path; {hint}")
     if path is not None:
         raise SourceError(f"doctor: two paths, {what} and {path}; give one of them, or a source's name before it")
-    return open_source(layout_of(place), place, mode=mode, rig=rig, camera=camera)
+    return layout_of(Path(what)), what
 
 
 def layout_of(path: Path) -> str:

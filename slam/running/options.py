@@ -151,7 +151,7 @@ def opened_source(options: RunOptions) -> Source:
     return open_source(
         options.source,
         options.path,
-        mode=chosen_mode(options.mode),
+        mode=_mode(options.mode),
         rig=_rig(options),
         depth_factor=options.depth_factor,
         max_frames=options.max_frames,
@@ -159,8 +159,7 @@ def opened_source(options: RunOptions) -> Source:
     )
 
 
-def chosen_mode(name: str | None) -> Mode | None:
-    """The mode of that name. Raises ConfigError for an unknown one."""
+def _mode(name: str | None) -> Mode | None:
     if name is None:
         return None
     try:

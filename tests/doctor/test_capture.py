@@ -21,6 +21,7 @@ class Camera:
     """A live source that gives frames every 20 ms; then it goes silent, ends or fails."""
 
     name, path, mode, ground_truth, is_live, fps = "webcam", "0", Mode.MONO, None, True, 50.0
+    guesses_camera = False
 
     def __init__(self, frames=10_000, then="silence", reconnecting_s=0.0):
         self.rig, self.skipped, self.notes = Rig("live", CAMERA), [], ["exposure: asked for 5 ms, got 8 ms"]
