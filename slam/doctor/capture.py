@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -82,12 +82,17 @@ class _Taken:
             self._depths[number] = frame.depth_m
 
     def capture(self, source: Source, ended: str) -> Capture:
-        live = cast(LiveSource, source) if source.is_live else None
-        return Capture(
+        seen = Capture(
             source.name, source.mode, source.rig, np.array(self.stamps_ns, np.int64), self._images, self._rights,
-            self._depths, _joined(self._imu), tuple(source.skipped), source.is_live, live.fps if live else 0.0,
-            np.array(self.arrivals_ns, np.int64) if live else None, tuple(live.notes) if live else (),
-            live.guesses_camera if live else False, ended,
+            self._depths, _joined(self._imu), tuple(source.skipped), ended=ended,
+        )  # fmt: skip
+        return self._of_device(seen, cast(LiveSource, source)) if source.is_live else seen
+
+    def _of_device(self, seen: Capture, device: LiveSource) -> Capture:
+        arrivals_ns = np.array(self.arrivals_ns, np.int64)
+        return replace(
+            seen, is_live=True, fps=device.fps, arrivals_ns=arrivals_ns, notes=tuple(device.notes),
+            guesses_camera=device.guesses_camera,
         )  # fmt: skip
 
 

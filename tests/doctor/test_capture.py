@@ -28,6 +28,9 @@ class Camera:
         self._frames, self._then, self._closed = frames, then, threading.Event()
         self._until_s = time.monotonic() + reconnecting_s
 
+    def __len__(self):
+        return 0
+
     @property
     def is_reconnecting(self):
         return time.monotonic() < self._until_s

@@ -1,10 +1,12 @@
 """The whole examination, as the user calls it, on recordings that are known."""
 
 import json
+import threading
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from command_line import called, short_recording
+from mjpeg import MjpegCamera
 
 from slam.data_files import data_dir
 from slam.doctor.doctor import examine
@@ -129,3 +131,28 @@ def test_the_gravest_comes_first_and_only_what_has_something_to_do():
 )
 def test_recorded_sequences_have_no_problem_but_their_own(recorded, name, layout, expected):
     assert problems(examine(open_source(layout, recorded / "sequences" / name))) == expected
+
+
+@pytest.fixture(scope="module")
+def jpegs():
+    """The demo there and back."""
+    there = [path.read_bytes() for path in sorted((DEMO / "tum/rgb").glob("*.jpg"))]
+    return there + there[-2:0:-1]
+
+
+def test_a_camera_on_the_network_is_examined_while_it_runs(slam, jpegs, tmp_path):
+    with MjpegCamera(lambda index: jpegs[index % len(jpegs)], fps=15.0) as camera:
+        slam("doctor", "webcam", camera.address, "--seconds", 1.5, "--json", "found.json")
+    found = {row["subject"]: row for row in json.loads((tmp_path / "found.json").read_text())}
+    assert found["order"]["verdict"] == found["exposure"]["verdict"] == "ok"
+    assert 10 < float(found["rate"]["measured"].split("s: ")[1].split(" fps")[0]) < 20
+    assert "frames arrive" in found["way to us"]["measured"]
+    assert "the guess of" in found["focal length"]["measured"]
+
+
+def test_a_camera_that_falls_silent_is_a_problem_within_seconds(slam, jpegs):
+    with MjpegCamera(lambda index: jpegs[index], fps=15.0) as camera:
+        threading.Timer(1.0, camera.silence).start()
+        answer = slam("doctor", "webcam", camera.address, "--seconds", 30)
+    assert answer.code == 1
+    assert "the camera is silent" in answer.out
