@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from itertools import groupby
@@ -38,9 +39,8 @@ def show_findings(findings: Sequence[Finding], title: str, picture: Path | None 
     _draw(Console(), findings)
     if picture is None:
         return
-    drawn = Console(record=True, width=PICTURE_COLUMNS, force_terminal=True, color_system="truecolor", quiet=False)
-    with drawn.capture():
-        _draw(drawn, findings)
+    drawn = Console(record=True, width=PICTURE_COLUMNS, force_terminal=True, file=io.StringIO())
+    _draw(drawn, findings)
     picture.write_text(OUTSIDE_FONTS.sub("", drawn.export_svg(title=title)), encoding="utf-8")
 
 

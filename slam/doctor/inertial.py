@@ -15,6 +15,7 @@ GROUP = "inertial"
 GRAVITY_M_S2 = 9.81
 WINDOW_S = 0.25  # in which rest is looked for
 REST_GYRO, REST_ACCEL = 0.02, 0.25  # rad/s and m/s^2: standard deviation per axis at rest, and change of the mean
+STEADY_GYRO, STEADY_ACCEL = 0.04, 0.4  # rad/s and m/s^2 within which means over windows stay: it goes nowhere
 LEAST_REST_S = 1.0
 GAP_PERIODS = 5.0  # as slam.inertial.samples has it
 TOO_NOISY, FAR_TOO_NOISY = 3.0, 10.0  # times the rig's density
@@ -43,7 +44,7 @@ def inertial_findings(capture: Capture) -> list[Finding]:
         )
         return [Finding(GROUP, "rate", Verdict.PROBLEM, said, advice)]
     rest = rest_of(imu)
-    return [*_times(imu, capture.rig.imu), _gravity(imu, rest), *_noise(rest, capture.rig.imu)]
+    return [*_times(imu, capture.rig.imu), _gravity(imu, rest), *_noise(imu, rest, capture.rig.imu)]
 
 
 def rest_of(imu: ImuSamples) -> Rest | None:
@@ -122,7 +123,27 @@ def _gravity(imu: ImuSamples, rest: Rest | None) -> Finding:
     return Finding(GROUP, "gravity", verdict, said, "" if verdict is Verdict.OK else advice)
 
 
-def _noise(rest: Rest | None, noise: ImuNoise | None) -> list[Finding]:
+def shaking(imu: ImuSamples) -> tuple[float, float] | None:
+    """Deviation of gyro (rad/s) and accelerometer (m/s^2) where the unit goes nowhere but does not rest, else None.
+
+    Rotors and engines shake it: means over WINDOW_S stay where they are while samples do not.
+    """
+    period_s = float(np.median(np.diff(imu.stamps_ns))) * 1e-9
+    count = max(round(WINDOW_S / period_s), 4)
+    whole = len(imu.stamps_ns) // count * count
+    if whole < 4 * count:
+        return None
+    gyro, accel = (values[:whole].reshape(-1, count, 3) for values in (imu.gyro_rad_s, imu.accel_m_s2))
+    if (np.ptp(gyro.mean(1), axis=0) > STEADY_GYRO).any() or (np.ptp(accel.mean(1), axis=0) > STEADY_ACCEL).any():
+        return None
+    return float(gyro.std(1).max(1).mean()), float(accel.std(1).max(1).mean())
+
+
+def _noise(imu: ImuSamples, rest: Rest | None, noise: ImuNoise | None) -> list[Finding]:
+    if rest is None and (shakes := shaking(imu)) is not None:
+        said = f"stands still and shakes: {shakes[0]:.3f} rad/s and {shakes[1]:.2f} m/s^2 (deviation)"
+        advice = "Damp the mount, or raise the densities in the rig file: samples are noisier than the unit itself."
+        return [Finding(GROUP, "noise at rest", Verdict.HINT, said, advice)]
     if rest is None:
         said = f"it never rests for {LEAST_REST_S:.0f} s"
         return [Finding(GROUP, "noise at rest", Verdict.UNKNOWN, said, "Let it lie still for some seconds.")]

@@ -120,7 +120,9 @@ def _repeated(capture: Capture) -> Finding:
     if not repeated:
         return Finding(GROUP, "repeated pictures", Verdict.OK, f"none in {len(capture.images)}")
     said = f"{len(repeated)} of {len(capture.images)} show the picture before again ({100 * share:.1f} %)"
-    advice = "Ask for the camera's true rate (--fps), or turn off automatic exposure: in the dark it halves the rate."
+    advice = (
+        "Ask for the camera's true rate (--camera-fps), or turn off automatic exposure: in the dark it halves the rate."
+    )
     return Finding(GROUP, "repeated pictures", graded(share, 0.0, 0.05), said, advice)
 
 

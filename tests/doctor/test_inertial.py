@@ -8,7 +8,7 @@ from panorama import START_NS, Stream
 
 from slam.camera import ImuNoise
 from slam.doctor.finding import Verdict
-from slam.doctor.inertial import inertial_findings, rest_of
+from slam.doctor.inertial import inertial_findings, rest_of, shaking
 from slam.types import ImuSamples
 
 NOISE = ImuNoise(2e-4, 2e-3, 2e-5, 3e-3, 200.0)
@@ -65,6 +65,17 @@ def test_rest_is_found_between_movements():
     rest = rest_of(imu)
     assert rest.seconds == pytest.approx(4.0, abs=0.8)
     assert rest.gyro_density == pytest.approx(2e-4, rel=0.1)
+
+
+def test_a_unit_that_stands_still_on_running_rotors_is_told_from_one_that_moves():
+    imu = resting()
+    hum = np.sin(2 * np.pi * 87.0 * np.arange(2000) / 200)[:, None]
+    shaken = ImuSamples(imu.stamps_ns, imu.gyro_rad_s + 0.1 * hum, imu.accel_m_s2 + 1.0 * hum)
+    gyro, accel = shaking(shaken)
+    assert (gyro, accel) == (pytest.approx(0.1 / np.sqrt(2), rel=0.05), pytest.approx(1 / np.sqrt(2), rel=0.05))
+    assert judged(shaken)["noise at rest"].verdict is Verdict.HINT
+    assert shaking(Stream(seconds=5.0).imu()) is None
+    assert shaking(resting(0.5)) is None
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(2.0, Verdict.OK), (5.0, Verdict.HINT), (13.0, Verdict.PROBLEM)])
