@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def check_picture(path: Path | None) -> None:
         raise ConfigError(f"--picture {path}: an SVG is written; give it a name that ends in .svg")
     if path is not None and not path.absolute().parent.is_dir():
         raise ConfigError(f"--picture {path}: the folder is missing; make it first")
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Says what is being waited for, on a terminal."""
+    with Console(stderr=True).status(what):
+        yield
 
 
 def show_findings(findings: Sequence[Finding], title: str, picture: Path | None = None) -> None:

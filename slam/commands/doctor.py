@@ -45,15 +45,18 @@ def doctor_command(
     from slam.doctor.finding import has_problem
     from slam.running.threads import one_thread_per_worker
     from slam.sources.camera_options import CameraOptions
-    from slam.terminal_doctor import check_picture, show_findings
+    from slam.terminal_doctor import check_picture, show_findings, working
 
     check_picture(picture)
     one_thread_per_worker(seed=0)
     if what is None:
-        findings = _of_machine(seconds)
+        with working(f"timing this machine for {seconds:g} s"):
+            findings = _of_machine(seconds)
     else:
         camera = CameraOptions(width, height, camera_fps, exposure, file=file)
-        findings = _of_source(_opened(what, path, mode, rig, intrinsics, distortion, camera), seconds)
+        source = _opened(what, path, mode, rig, intrinsics, distortion, camera)
+        with working(f"looking at {what} for {seconds:g} s, and thinking about it for as long: move the camera"):
+            findings = _of_source(source, seconds)
     show_findings(findings, " ".join(["slam doctor", *([Path(what).name] if what else [])]), picture)
     if json_ is not None:
         _write(json_, findings)
