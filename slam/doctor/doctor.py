@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slam.doctor.calibration import calibration_findings
 from slam.doctor.capture import Capture, taken
+from slam.doctor.emitter import emitter_findings
 from slam.doctor.finding import Finding, Verdict
 from slam.doctor.inertial import inertial_findings
 from slam.doctor.picture import picture_findings
@@ -30,6 +31,7 @@ def examined(capture: Capture) -> list[Finding]:
         *(Finding("device", "says", Verdict.HINT, note) for note in capture.notes),
         *timing_findings(capture),
         *picture_findings(capture, pairs),
+        *emitter_findings(capture),
         *shutter_findings(capture, pairs, turns),
         *inertial_findings(capture),
         *together_findings(capture, turns),
