@@ -50,7 +50,8 @@ def _peaks(standing_out: Float32) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of spots: greatest of 5 x 5, and standing out to all sides (an edge does to one)."""
     top = (standing_out > CONTRAST) & (standing_out >= cv2.dilate(standing_out, np.ones((5, 5), np.uint8)))
     ring = cv2.dilate(standing_out, _ring())
-    return np.nonzero(top & (ring < 0.5 * standing_out))
+    rows, columns = np.nonzero(top & (ring < 0.5 * standing_out))
+    return rows, columns
 
 
 def _ring() -> np.ndarray:

@@ -64,7 +64,7 @@ def test_a_lens_out_of_focus_is_seen_while_the_camera_moves(good, good_images, g
 
 @pytest.mark.parametrize("exposure", [0.5, 0.9])
 def test_motion_blur_is_told_from_defocus_and_gives_the_exposure(exposure):
-    stream = Stream(seconds=1.5, exposure=exposure)
+    stream = Stream(seconds=0.8, exposure=exposure)
     images = stream.images()
     findings = picture_findings(stream.capture(images), neighbours(images))
     focus, blur = (next(each for each in findings if each.subject == name) for name in ("focus", "motion blur"))
