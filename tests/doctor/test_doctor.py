@@ -48,7 +48,7 @@ def test_the_command_shows_findings_writes_them_and_draws_them(slam, tmp_path):
     assert {row["verdict"] for row in rows} <= {"ok", "not known"}
     drawn = (tmp_path / "found.svg").read_text()
     assert ElementTree.fromstring(drawn).tag.endswith("svg")
-    assert all(words in drawn for words in ("slam doctor", "repeated&#160;pictures", "time&#160;offset"))
+    assert all(words in drawn for words in ("slam&#160;doctor", "repeated&#160;pictures", "time&#160;offset"))
     assert "url(http" not in drawn  # nothing is fetched to show it
 
 
