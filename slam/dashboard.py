@@ -50,6 +50,10 @@ class Dashboard:
         self._dropped += state.record.dropped
         self._state = state
 
+    def say(self, text: str) -> None:
+        """A line above the panel, that stays."""
+        self._live.console.print(text, highlight=False)
+
     def __rich__(self) -> Panel:
         if self._state is None:
             return Panel("starting: loading networks and opening the source", title=self._title, title_align="left")

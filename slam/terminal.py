@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slam.learning.train import Progress as TrainProgress
     from slam.learning.train_features import FeatureProgress
     from slam.running.loop import Progress as RunProgress
+    from slam.running.record import RecordProgress
 
 console = Console()
 STATUS_COLORS = {"tracking": "green", "relocalized": "yellow", "initializing": "cyan", "lost": "red"}
@@ -63,6 +64,10 @@ class RunDisplay(_Display):
         )
         self._progress.update(self._task, completed=state.done, total=state.total or None, description=text)
 
+    def say(self, sentence: str) -> None:
+        """A line above the figures, which stays."""
+        console.print(sentence, highlight=False, markup=False)
+
 
 def run_display(title: str) -> RunDisplay | Dashboard:
     """How a run is shown here. Use as a context manager; ``update`` takes its Progress."""
@@ -87,6 +92,19 @@ class TrainDisplay(_Display):
         figures = "  ".join(f"{name} {value:.2f}" for name, value in state.figures.items())
         text = f"{state.stage}  step {state.step}  {state.pairs_per_s:.0f} pairs/s  {figures}"
         self._progress.update(self._task, completed=round(100 * state.share), description=text)
+
+
+@contextmanager
+def recording_display() -> Iterator[Callable[[RecordProgress], None]]:
+    """A line of figures that is moved by calling it."""
+    with _Display() as display:
+
+        def update(state: RecordProgress) -> None:
+            rate = state.given / state.seconds if state.seconds > 0 else 0.0
+            text = f"{rate:5.1f} fps  {state.seconds:.0f} s  left out {state.left_out}"
+            display._progress.update(display._task, completed=state.given, total=None, description=text)
+
+        yield update
 
 
 @contextmanager

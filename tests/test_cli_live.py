@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 from command_line import answer, called, start
-from mjpeg import MjpegCamera
 
 from slam.data_files import data_dir
+from slam.evaluation.mjpeg import MjpegCamera
 from slam.running import feed
 from slam.running.decisions import read_decisions
 from slam.sources import webcam
@@ -159,3 +159,45 @@ def test_ctrl_c_ends_a_live_run_with_everything_saved(camera, tmp_path):
     assert (done.code, done.err) == (0, "")
     whole(tmp_path)
     assert any(note.startswith("stopped by Ctrl-C after") for note in summary(tmp_path)["notes"])
+
+
+# --- recording without tracking ---
+
+
+def test_a_camera_is_recorded_and_the_recording_runs(slam, camera, tmp_path):
+    done = slam("record", "tape", "webcam", camera.address, *CALIBRATED, "--max-frames", "45")
+    assert (done.code, done.err) == (0, "") and "45 written of 45, 0 left out, 0 missed" in done.out
+    recorded = json.loads((tmp_path / "tape" / "recording.json").read_text())
+    assert (recorded["written"], recorded["skipped"], recorded["notes"]) == (45, [], [])
+    assert slam("run", "tum", "tape", "--viewer", "none", "--out", "run").code == 0
+    assert len(whole(tmp_path)) == 45
+
+
+def test_seconds_end_a_recording(slam, camera, tmp_path):
+    done = slam("record", "tape", "webcam", camera.address, "--seconds", "1")
+    assert done.code == 0
+    assert 8 <= json.loads((tmp_path / "tape" / "recording.json").read_text())["written"] <= 17
+
+
+def test_an_unplugged_camera_ends_a_recording_with_what_there_is(slam, camera, tmp_path, monkeypatch):
+    monkeypatch.setattr(webcam, "RETRY_S", 0.5)
+    threading.Timer(1.5, camera.unplug).start()
+    done = slam("record", "tape", "webcam", camera.address)
+    assert done.code == 2 and "is gone" in done.err
+    recorded = json.loads((tmp_path / "tape" / "recording.json").read_text())
+    assert recorded["written"] == len((tmp_path / "tape" / "rgb.txt").read_text().splitlines()) > 5
+
+
+def test_a_stereo_recording_is_copied_with_its_samples(slam, tmp_path):
+    assert slam("record", "tape", "demo", "--mode", "stereo", "--max-frames", "5").code == 0
+    assert {"rgb.txt", "right.txt", "imu.csv", "rig.toml"} <= {path.name for path in (tmp_path / "tape").iterdir()}
+
+
+def test_a_disk_that_fills_ends_a_recording_with_one_clear_sentence(slam, camera, tmp_path):
+    def fill():
+        (tmp_path / "tape" / "rgb.txt").rename(tmp_path / "kept.txt")
+        (tmp_path / "tape" / "rgb.txt").symlink_to("/dev/full")
+
+    threading.Timer(1.5, fill).start()
+    done = slam("record", "tape", "webcam", camera.address, "--max-frames", "200")
+    assert done.code == 2 and "No space left on device" in done.err and done.err.count("\n") == 1

@@ -16,6 +16,7 @@ HOMES = {
     "openvino": ("features/",),
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
+    "viser": ("viewer/browser_page.py",),
     "pyrealsense2": ("sources/realsense.py",),
     "rich": ("terminal.py", "terminal_doctor.py", "dashboard.py"),
     "evo": (),

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from slam.running.options import RunOptions
 
 CAMERA = "Camera"  # panel of the help
+ViewerName = Annotated[str, typer.Option(help="open3d, browser (for machines without a display) or none.")]
+ViewerHost = Annotated[str, typer.Option(help="Address of the browser view; 0.0.0.0 lets every machine in.")]
+ViewerPort = Annotated[int, typer.Option(help="Port of the browser view.")]
 
 
 def run_command(
@@ -26,7 +29,12 @@ def run_command(
     distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
     depth_factor: Annotated[float | None, typer.Option(help="Raw depth units per metre.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
-    viewer: Annotated[str, typer.Option(help="open3d or none.")] = "open3d",
+    viewer: ViewerName = "open3d",
+    viewer_host: ViewerHost = "127.0.0.1",
+    viewer_port: ViewerPort = 8080,
+    viewer_stay: Annotated[
+        bool, typer.Option("--viewer-stay", help="Keep the viewer after the last frame, until Ctrl-C.")
+    ] = False,
     screenshot: Annotated[Path | None, typer.Option(help="Write the viewer's last picture (PNG).")] = None,
     features: Annotated[str | None, typer.Option(help="A name that `slam features` lists.")] = None,
     matcher: Annotated[str | None, typer.Option(help="lightglue or nearest.")] = None,
@@ -69,6 +77,7 @@ def run_command(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
         localize_only=localize_only, final_ba_s=final_ba,
+        viewer_host=viewer_host, viewer_port=viewer_port, viewer_stay=viewer_stay,
         camera=CameraOptions(width, height, camera_fps, exposure), telemetry=telemetry,
     )  # fmt: skip
     _run(options)
@@ -77,16 +86,54 @@ def run_command(
 def replay_command(
     path: Annotated[Path, typer.Argument(help="Folder that `slam run --record` wrote.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
-    viewer: Annotated[str, typer.Option(help="open3d or none.")] = "open3d",
+    viewer: ViewerName = "open3d",
+    viewer_host: ViewerHost = "127.0.0.1",
+    viewer_port: ViewerPort = 8080,
     mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
 ) -> None:
     """Run again what a run recorded, deciding as it did: the trajectory comes out the same to the byte."""
     from slam.running.options import RunOptions
 
     options = RunOptions(
-        "recorded", path, mode=mode, out=out, viewer=viewer, config=path / "config.toml", decisions=path
-    )
+        "recorded", path, mode=mode, out=out, viewer=viewer, config=path / "config.toml", decisions=path,
+        viewer_host=viewer_host, viewer_port=viewer_port,
+    )  # fmt: skip
     _run(options)
+
+
+def record_command(
+    out: Annotated[Path, typer.Argument(help="Empty or new folder.")],
+    source: Annotated[str, typer.Argument(help="webcam, or a recording's source, whose frames are copied.")] = "webcam",
+    path: Annotated[str | None, typer.Argument(help="Number or address of the camera; folder or file.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so long; Ctrl-C without it.")] = None,
+    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; what the source has by default.")] = None,
+    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file, to be written beside it.")] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
+    exposure: Annotated[
+        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
+    ] = None,
+    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+) -> None:
+    """Write down what a camera gives, lossless, without tracking: `slam run tum OUT` or `recorded OUT` runs on it."""
+    from slam.running.options import RunOptions
+    from slam.running.record import record
+    from slam.sources.camera_options import CameraOptions
+    from slam.terminal import recording_display, show_rows
+
+    options = RunOptions(
+        source, path, mode, rig, intrinsics, distortion, max_frames=max_frames,
+        camera=CameraOptions(width, height, camera_fps, exposure),
+    )  # fmt: skip
+    with recording_display() as update:
+        recorded, ending = record(options, out, seconds, update)
+    figures = f"{recorded.written} written of {recorded.given}, {recorded.left_out} left out, {recorded.missed} missed"
+    show_rows([("frames", figures), *(("note", note) for note in recorded.notes), ("recording", str(out))])
+    if ending is not None:
+        raise ending
 
 
 def _run(options: RunOptions) -> None:
@@ -94,7 +141,7 @@ def _run(options: RunOptions) -> None:
     from slam.terminal import run_display, show_summary
 
     with run_display(_title(options)) as display:
-        result = run_slam(options, display.update)
+        result = run_slam(options, display.update, display.say)
     show_summary(result.summary, result.folder)
     if result.error is not None:
         raise result.error

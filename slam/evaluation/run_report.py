@@ -94,6 +94,16 @@ class RunRecorder:
                 self._add_pose(record.stamp_ns, track.submap_id, track.T_world_cam)
         return record
 
+    def leave_out(self, seconds: float) -> None:
+        """Time in which the run was paused: it is no part of its speed."""
+        self._started_s += seconds
+
+    def save_map(self, snapshot: MapSnapshot) -> Path:
+        """Write map.ply as it is now; ``finish`` writes it again. Raises ConfigError when the disk takes no more."""
+        with self._on_disk(), written_whole(self.folder / "map.ply") as path:
+            write_ply(path, snapshot)
+        return self.folder / "map.ply"
+
     def finish(
         self,
         final: Trajectory,
@@ -118,8 +128,7 @@ class RunRecorder:
             self.close()
             with written_whole(self.folder / "trajectory.txt") as path:
                 write_tum(path, final)
-            with written_whole(self.folder / "map.ply") as path:
-                write_ply(path, snapshot)
+            self.save_map(snapshot)
             records = read_records(self.folder / "health.jsonl")
             summary = self._summary(records, mode, snapshot, info or {}, figures, len(final))
             self._draw(records, final, ground_truth, result, summary)

@@ -139,7 +139,7 @@ class Summary:
     coverage_final: float  # of the final trajectory: frames that waited for a monocular start are placed afterwards
     keyframes: int
     landmarks: int
-    duration_s: float  # wall clock, first frame to last answer
+    duration_s: float  # wall clock, first frame to last answer, pauses left out
     fps: float  # processed / duration_s
     latency_ms: dict[str, dict[str, float]]  # stage, "total" and in real time "camera to answer" -> p50, p95, p99
     mean_exit_layer: float | None  # over frames that were matched

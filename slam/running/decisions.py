@@ -27,6 +27,7 @@ class Decisions:
     polls: tuple[str | None, ...]  # of the graph: None without an answer, "" with one, else why it failed
     layers: tuple[int, ...]  # of each match with a time limit: the layer it left for lack of time, 0 for none
     idle: bool  # whether there was time for what can wait
+    commands: tuple[str, ...] = ()  # that people gave at the viewer after the frame
 
 
 class DecisionLog:
@@ -72,7 +73,8 @@ def _parsed(path: Path, lines: list[str]) -> Iterator[Decisions]:
     for number, line in enumerate(lines, start=1):
         try:
             values = json.loads(line)
-            yield Decisions(**{**values, "polls": tuple(values["polls"]), "layers": tuple(values["layers"])})
+            lists = {name: tuple(values[name]) for name in ("polls", "layers", "commands") if name in values}
+            yield Decisions(**{**values, **lists})
         except (json.JSONDecodeError, TypeError, KeyError) as error:
             if number == len(lines):
                 return

@@ -12,8 +12,9 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from slam.running.gate import Gate
 from slam.running.mailbox import Closed, Mailbox
-from slam.sources import LiveSource
+from slam.sources import LiveSource, Source, live
 from slam.tracking.observe import Observer
 from slam.types import Frame, ImuSamples, Observation, joined_samples
 
@@ -89,21 +90,26 @@ def realtime_feed(
     observer: Observer,
     observed: Mailbox[Fed] | None = None,
     camera: LiveSource | None = None,
+    gate: Gate | None = None,
 ) -> Generator[Fed]:
     """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader.
 
     The reader works on one frame while the next is observed, and at most one waits in between: in ``observed``.
 
     camera: that the frames are of; it has a pace of its own, and may fall silent while it is sought again.
+    gate: a recording waits at it while the run is paused; a camera does not.
     """
+    gate = gate if gate is not None else Gate()
     captured: Mailbox[Arrival] = Mailbox()
     inertial = InertialStore()
     observed = observed if observed is not None else Mailbox()
     stop = threading.Event()
-    paced = frames if camera is not None else _at_their_pace(frames, stop)
+    paced = frames if camera is not None else _at_their_pace(frames, stop, gate)
     threads = [
         threading.Thread(target=_capture, args=(paced, captured, inertial, stop), name="camera", daemon=True),
-        threading.Thread(target=_observe, args=(captured, observed, observer, camera), name="observe", daemon=True),
+        threading.Thread(
+            target=_observe, args=(captured, observed, observer, camera, gate), name="observe", daemon=True
+        ),
     ]
     for thread in threads:
         thread.start()
@@ -123,12 +129,35 @@ def realtime_feed(
             thread.join(JOIN_S if camera is None else CAMERA_JOIN_S)
 
 
-def _at_their_pace(frames: Iterable[Frame], stop: threading.Event) -> Iterator[Frame]:
-    """Each frame when its stamp says, until stopped."""
+def captured_frames(source: Source) -> Generator[tuple[Frame, int]]:
+    """Each frame and how many were missed before it: of a camera as it gives them, of a recording one after another."""
+    camera = live(source)
+    if camera is None:
+        yield from ((frame, 0) for frame in source)
+        return
+    captured: Mailbox[Arrival] = Mailbox()
+    inertial, stop = InertialStore(), threading.Event()
+    arguments = (iter(source), captured, inertial, stop)
+    thread = threading.Thread(target=_capture, args=arguments, name="camera", daemon=True)
+    thread.start()
+    try:
+        while True:
+            (frame, _), missed = captured.take(SILENCE_S, lambda: camera.is_reconnecting)
+            yield replace(frame, imu=inertial.until(frame.stamp_ns)), missed
+    except Closed:
+        return
+    finally:
+        stop.set()
+        thread.join(CAMERA_JOIN_S)
+
+
+def _at_their_pace(frames: Iterable[Frame], stop: threading.Event, gate: Gate) -> Iterator[Frame]:
+    """Each frame when its stamp says, later by all pauses, until stopped."""
     due_s, last_ns = time.perf_counter(), None
     for frame in frames:
         if last_ns is None:
             due_s, last_ns = time.perf_counter(), frame.stamp_ns
+        due_s += gate.passed(stop)
         due_s += min((frame.stamp_ns - last_ns) * 1e-9, PAUSE_S)
         last_ns = frame.stamp_ns
         if stop.wait(max(0.0, due_s - time.perf_counter())):
@@ -151,9 +180,11 @@ def _capture(
         captured.close()
 
 
-def _observe(captured: Mailbox[Arrival], observed: Mailbox[Fed], observer: Observer, camera: LiveSource | None) -> None:
+def _observe(
+    captured: Mailbox[Arrival], observed: Mailbox[Fed], observer: Observer, camera: LiveSource | None, gate: Gate
+) -> None:
     def is_excused() -> bool:
-        return camera is not None and camera.is_reconnecting
+        return camera.is_reconnecting if camera is not None else gate.excuses(SILENCE_S)
 
     try:
         while True:

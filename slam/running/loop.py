@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from slam.config import SlamConfig
-from slam.errors import SlamError
+from slam.errors import ConfigError, SlamError
 from slam.evaluation.compare_files import aligned_to
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import FrameRecord, Load, Summary
 from slam.mapping.snapshot import map_bytes
 from slam.pipeline import Slam
+from slam.running.controls import Controls
 from slam.running.feed import Fed, realtime_feed, replay_feed
 from slam.running.mailbox import Mailbox
 from slam.running.map_writer import MapWriter, NoMapWriter
@@ -65,6 +66,7 @@ class Loop:
         self._last: tuple[Fed, Track, float] | None = None
         self._timing, self._memory, self._observed, self._map_file = timing, memory, observed, map_file
         self._telemetry = telemetry
+        self._controls = Controls(viewer, stop, self._save_map, self.show_last)
 
     def run(self, realtime: bool) -> BaseException | None:
         """Answer every frame; what ended the run early, or None."""
@@ -75,13 +77,17 @@ class Loop:
                 if is_idle:
                     self._slam.video.audit()
                     self._slam.use_idle_time()
-                self._memory.decided(self._timing.end(fed, is_idle))
+                asked = self._controls.asked()
+                if self._timing.begins_anew(fed, asked):
+                    self._controls.said = self._slam.begin_anew()
+                self._memory.decided(self._timing.end(fed, is_idle, asked))
                 self._stop.check()
         except (Stopped, KeyboardInterrupt, SlamError) as ending:
             return ending
         return None
 
     def finish(self, options: RunOptions, ending: BaseException | None, command: str) -> Summary:
+        self._recorder.leave_out(self._controls.paused_s)
         info = {
             "seed": self._config.run.seed,
             "source": options.source,
@@ -109,7 +115,9 @@ class Loop:
 
     def _feed(self, realtime: bool) -> Iterator[Fed]:
         if realtime:
-            return realtime_feed(self._timing.frames(), self._slam.observer, self._observed, live(self._source))
+            return realtime_feed(
+                self._timing.frames(), self._slam.observer, self._observed, live(self._source), self._controls.gate
+            )
         return replay_feed(self._timing.frames(), self._slam.observer, self._config.run.ahead)
 
     def _answer(self, fed: Fed) -> None:
@@ -122,12 +130,12 @@ class Loop:
         self._slam.keep_up()  # nobody waits for it: the pose is known
         self._map_file.answered(track.keyframe_id)
         track.ms["extract"] = fed.extract_ms
-        latency_ms = None if fed.arrived_s is None else (now - fed.arrived_s) * 1e3
+        latency_ms = None if fed.arrived_s is None else (now - max(fed.arrived_s, self._controls.went_on_s)) * 1e3
         total_ms = (now - start) * 1e3 + fed.extract_ms
         record = self._recorder.add(track, total_ms, fed.dropped, latency_ms, self._load())
         self._telemetry.send(record)
         self._done += 1
-        fps = self._done / (now - self._start_s)
+        fps = self._done / (now - self._start_s - self._controls.paused_s)
         self._last = (fed, track, fps)
         if self._viewer.is_live and now - self._shown_s > 1.0 / self._config.run.viewer_hz:
             self._show(fed, track, fps)
@@ -154,8 +162,17 @@ class Loop:
                 num_layers=self._slam.matcher.num_layers,
                 fps=fps,
                 ground_truth_world=self._ground_truth_world(),
+                said=self._controls.said,
             )
         )
+
+    def _save_map(self) -> str:
+        """Write the map as it is now, into the run's folder and the map file; what came of it."""
+        self._map_file.record()
+        try:
+            return f"map saved: {self._recorder.save_map(self._slam.snapshot()).name}"
+        except ConfigError as error:
+            return f"map not saved: {error.__cause__}"
 
     def _audit_figures(self) -> dict[str, Any] | None:
         report = self._slam.video.report

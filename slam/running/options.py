@@ -58,6 +58,9 @@ class RunOptions:
     final_ba_s: float | None = None  # a bundle adjustment of the whole map at the end
     map: Path | None = None  # file to go on with, or to make
     localize_only: bool = False  # in the map of that file, which stays as it is
+    viewer_host: str = "127.0.0.1"  # where the browser view is served; other machines reach it only at another address
+    viewer_port: int = 8080
+    viewer_stay: bool = False  # the viewer stays after the last frame, until Ctrl-C
     camera: CameraOptions = CameraOptions()
     telemetry: str | None = None  # PORT, HOST:PORT or a file
 

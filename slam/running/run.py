@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from slam.graph import Graph, InlineGraph
 from slam.mapfile.contents import LoadedMap
 from slam.mapfile.merge import compacted
 from slam.pipeline import Slam
+from slam.running.controls import stay_open
 from slam.running.decisions import Decisions, read_decisions
 from slam.running.feed import Fed
 from slam.running.graph_process import GraphProcess
@@ -39,6 +41,8 @@ from slam.viewer.choice import opened_viewer
 from slam.viewer.process import Viewer
 from slam.viewer.window import has_display
 
+Say = Callable[[str], None]
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -47,9 +51,10 @@ class RunResult:
     error: SlamError | None = None  # what ended the run early; everything before it is written
 
 
-def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
+def run(options: RunOptions, on_progress: OnProgress, say: Say = lambda _: None) -> RunResult:
     """Run to the end of the source, to --max-frames or to Ctrl-C (SIGTERM), and write everything a run leaves.
 
+    ``say`` is told, in sentences, what people must know while the run goes on.
     Raises SlamError for bad input that is known before the first frame.
     """
     options, launch_settings = with_launch_file(options)
@@ -77,9 +82,11 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
         observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
         timing = _timing(source, slam, graph, decisions or {}, observed)
         with deaf_to_ctrl_c():
-            viewer = opened_viewer(options.viewer, options.screenshot)
+            viewer = opened_viewer(options.viewer, options.screenshot, options.viewer_host, options.viewer_port)
+        if viewer.address:
+            say(f"the map is shown at {viewer.address}")
         with RunRecorder(options.out) as recorder:
-            ready = Ready(options, config, source, restored, slam, viewer, recorder, timing, observed, telemetry)
+            ready = Ready(options, config, source, restored, slam, viewer, recorder, timing, observed, telemetry, say)
             return _answered(ready, on_progress)
 
 
@@ -97,6 +104,7 @@ class Ready:
     timing: Timing
     observed: Mailbox[Fed]
     telemetry: Telemetry
+    say: Say
 
 
 def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
@@ -116,8 +124,14 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
         run.slam.finish()
         map_file.close()
         loop.show_last()
-        run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
+        stays = options.viewer_stay and run.viewer.is_live and ending is None
+        if not stays:
+            run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
         summary = loop.finish(options, ending, command_line())
+        if stays:
+            run.say(f"everything is written to {recorder.folder}; the viewer stays until Ctrl-C")
+            stay_open(run.viewer, stop)
+            run.viewer.close(options.screenshot)
     return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
 
 
@@ -186,7 +200,7 @@ def command_line() -> str:
 
 
 def _default_screenshot(options: RunOptions, recorder: RunRecorder) -> Path | None:
-    """Where there is no display, the viewer's picture is written beside the other results."""
-    if options.viewer == "none" or has_display():
+    """Where there is no display for its window, the viewer's picture is written beside the other results."""
+    if options.viewer != "open3d" or has_display():
         return None
     return recorder.folder / "viewer.png"

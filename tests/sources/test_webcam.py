@@ -8,9 +8,9 @@ import time
 import cv2
 import numpy as np
 import pytest
-from mjpeg import MjpegCamera
 
 from slam.errors import CalibrationError, SourceError
+from slam.evaluation.mjpeg import MjpegCamera
 from slam.rig_file import rig_from_intrinsics
 from slam.sources import open_source, webcam, webcam_device
 from slam.sources.camera_options import CameraOptions
