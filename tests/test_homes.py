@@ -18,7 +18,7 @@ HOMES = {
     "open3d": ("viewer/", "rendering/"),
     "viser": ("viewer/browser_page.py",),
     "pyrealsense2": ("sources/realsense",),
-    "rich": ("terminal.py", "dashboard.py"),
+    "rich": ("terminal.py", "terminal_doctor.py", "dashboard.py"),
     "evo": (),
 }
 
