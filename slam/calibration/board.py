@@ -17,7 +17,7 @@ from slam.types import Bool, Float64
 
 CHARUCO, CHESSBOARD = "charuco", "chessboard"
 KINDS = (CHARUCO, CHESSBOARD)
-MARKER_SHARE = 0.75  # of a square, where nothing else is said: leaves the corners room for sub-pixel refinement
+MARKER_SHARE = 0.7  # of a square, where nothing else is said: leaves the corners room for sub-pixel refinement
 FEWEST_SQUARES = 3  # in a row: four corners of a homography
 BORDER_BITS = 1  # black frame of a marker, in its own cells
 
@@ -31,7 +31,7 @@ class Board:
     rows: int  # squares
     square_m: float
     marker_m: float = 0.0  # ChArUco
-    dictionary: str = ""  # ChArUco: one of OpenCV's, as DICT_5X5_100
+    dictionary: str = ""  # ChArUco: one of OpenCV's, as DICT_4X4_50
     is_legacy: bool = False  # ChArUco printed with OpenCV before 4.6: another corner is white when rows are even
 
     @property
@@ -119,15 +119,15 @@ def _squares(text: str) -> tuple[int, int]:
 
 
 def _dictionary(name: str | None, markers: int) -> str:
-    """The dictionary asked for, else the smallest of 5x5 cells that has enough markers. Raises CalibrationError."""
+    """The dictionary asked for, else the smallest of 4x4 cells (read from farthest) with enough. CalibrationError."""
     if name is None:
-        sizes = [size for size in (100, 250, 1000) if size >= markers]
+        sizes = [size for size in (50, 100, 250, 1000) if size >= markers]
         if not sizes:
             raise CalibrationError(f"a board with {markers} markers is too large; take fewer, larger squares")
-        return f"DICT_5X5_{sizes[0]}"
+        return f"DICT_4X4_{sizes[0]}"
     full = name.upper() if name.upper().startswith("DICT_") else f"DICT_{name.upper()}"
     if not hasattr(cv2.aruco, full):
-        raise CalibrationError(f"--dictionary '{name}' is unknown; write it as OpenCV does, as 5X5_100 or 4X4_50")
+        raise CalibrationError(f"--dictionary '{name}' is unknown; write it as OpenCV does, as 4X4_50 or 5X5_100")
     has = len(cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, full)).bytesList)
     if has < markers:
         raise CalibrationError(f"--dictionary {name} has {has} markers and the board needs {markers}; take a larger one")

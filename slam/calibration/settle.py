@@ -54,19 +54,27 @@ def settle(state: State, shots: Sequence[Shot], board: Board) -> Settled:
     for _ in range(MOST_ROUNDS):
         fit = adjust(state, sights_of(shots, board))
         residuals = _by_shot(shots, fit.residuals)
-        errors = np.array([rms(shot_residuals) for shot_residuals in residuals])
-        keep = ~outliers(errors)
-        if np.count_nonzero(keep) < FEWEST_VIEWS:
-            keep = errors <= np.sort(errors)[min(FEWEST_VIEWS, len(errors)) - 1]
+        state = fit.state
         cleaned, lost = _without_outlying_corners(shots, residuals)
-        if lost == 0 and keep.all():
+        if lost:  # one wrong corner makes a whole view look bad: views are judged without them
+            shots, corners = cleaned, corners + lost
+            continue
+        errors = np.array([rms(parts) for parts in residuals])
+        keep = _kept(errors)
+        if keep.all():
             break
-        median = float(np.median(errors))
-        dropped += [_dropped(shot, error, median) for shot, error, kept in zip(shots, errors, keep) if not kept]
-        corners += lost
-        shots = [shot for shot, kept in zip(cleaned, keep) if kept]
-        state = replace(fit.state, poses=fit.state.poses[keep])
-    return Settled(fit, shots, residuals, dropped, corners)
+        dropped += [_dropped(shot, error, np.median(errors)) for shot, error, kept in zip(shots, errors, keep) if not kept]
+        shots = [shot for shot, kept in zip(shots, keep) if kept]
+        state = replace(state, poses=state.poses[keep])
+    fit = adjust(state, sights_of(shots, board))
+    return Settled(fit, shots, _by_shot(shots, fit.residuals), dropped, corners)
+
+
+def _kept(errors: Float64) -> Bool:
+    keep = ~outliers(errors)
+    if np.count_nonzero(keep) >= FEWEST_VIEWS:
+        return keep
+    return errors <= np.sort(errors)[min(FEWEST_VIEWS, len(errors)) - 1]
 
 
 def outliers(errors: Float64) -> Bool:

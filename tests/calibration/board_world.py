@@ -12,7 +12,7 @@ from slam.calibration.view import View
 from slam.camera import KANNALA_BRANDT, RADTAN, Camera
 from slam.geometry import apply, invert, transform
 
-CHARUCO = make_board("charuco", "11x8", 24.0)
+CHARUCO = make_board("charuco", "8x6", 33.0)
 CHESSBOARD = make_board("chessboard", "10x7", 24.0)
 LENS = Camera(640, 480, 512.3, 508.9, 327.4, 233.8, RADTAN, (-0.24, 0.08, 0.0009, -0.0006))
 WIDE = Camera(640, 480, 301.7, 299.2, 313.6, 246.1, KANNALA_BRANDT, (0.021, -0.008, 0.003, -0.0011))
@@ -122,12 +122,35 @@ def exact_pixels(camera, points_cam):
     return cv2.projectPoints(points, zero, zero, camera.K, coefficients)[0].reshape(-1, 2)
 
 
-def shifted_px(true, found):
-    """(H, W) how far the estimated camera puts each viewing ray from the pixel that it truly belongs to."""
+def shifts_px(true, found, views=None):
+    """(M, 2) where the estimated camera puts the viewing rays of pixels, minus where they truly belong.
+
+    All over the image, or where ``views`` have corners: in the cells of 64 px that hold one.
+    """
     x, y = np.meshgrid(np.arange(0, true.width, 4), np.arange(0, true.height, 4))
     xy = np.column_stack([x.ravel(), y.ravel()]).astype(np.float32)
+    if views is not None:
+        cells = {tuple(cell) for view in views for cell in (view.xy // 64).astype(int)}
+        xy = xy[[tuple(cell) in cells for cell in (xy // 64).astype(int)]]
     rays = true.rays(true.undistort(xy))
-    return np.linalg.norm(exact_pixels(found, rays) - exact_pixels(true, rays), axis=1).reshape(x.shape)
+    return exact_pixels(found, rays) - exact_pixels(true, rays), rays
+
+
+def shifted_px(true, found, views=None):
+    """(M,) lengths of them: nothing is taken out."""
+    return np.linalg.norm(shifts_px(true, found, views)[0], axis=1)
+
+
+def bent_px(true, found, views=None):
+    """(M,) what of them no turn of the camera explains: the residual of the distortion.
+
+    A shifted centre is such a turn, to first order, and the poses of a camera take it up.
+    """
+    shifts, rays = shifts_px(true, found, views)
+    turns = [exact_pixels(true, rays @ Rotation.from_rotvec(w).as_matrix().T) for w in 1e-5 * np.eye(3)]
+    A = np.stack([(turned - exact_pixels(true, rays)).ravel() / 1e-5 for turned in turns], 1)
+    left = shifts.ravel() - A @ np.linalg.lstsq(A, shifts.ravel(), rcond=None)[0]
+    return np.linalg.norm(left.reshape(-1, 2), axis=1)
 
 
 def smaller(camera, factor):
