@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
-from slam.calibration.board import CHESSBOARD, Board
+from slam.calibration.board import CHARUCO, CHESSBOARD, Board
 from slam.calibration.view import FEWEST_CORNERS, View, blur_px, spans_a_plane
 from slam.types import Float32, Float64, Int64, Uint8
 
 PROBED_COLUMNS = 3  # inner corners that a probe for boards of other sizes starts from
 MISFIT_SHARE = 0.35  # of a square, from one homography: beyond it corners carry wrong ids (lenses bend far less)
+DICTIONARIES = ("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL", "APRILTAG_36h11")
 WINDOW_PX = (2, 5)  # half sides of the windows that corners are refined in: shortest, longest
 CHESSBOARD_CLEAR = 0.3  # of a square: half a window that sees one corner only, whichever way the board is turned
 AGREE_PX = 0.5  # two ways to a corner that differ more have met something else (rendered fisheye: 9 of 764)
@@ -69,13 +70,19 @@ class Detector:
 def instead(board: Board, images: list[Uint8]) -> str:
     """What these images, in which the board was not found, show of other boards; empty when nothing is known."""
     for image in images:
-        said = _other_chessboard(image) if board.kind == CHESSBOARD else _other_markers(board, image)
+        said = _other_markers(board, image) if board.kind == CHARUCO else ""
+        said = said or _other_chessboard(image, board) or _unwanted_markers(board, image)
         if said:
             return said
     return ""
 
 
-def _other_chessboard(image: Uint8) -> str:
+def _unwanted_markers(board: Board, image: Uint8) -> str:
+    is_charuco = board.kind == CHESSBOARD and any(len(_marker_ids(f"DICT_{name}", image)) > 3 for name in DICTIONARIES)
+    return "markers are seen: is it --board charuco?" if is_charuco else ""
+
+
+def _other_chessboard(image: Uint8, board: Board) -> str:
     """The size of a chessboard of any size; longer side first, since a print can be turned."""
     pattern = (PROBED_COLUMNS, PROBED_COLUMNS)
     flags = cv2.CALIB_CB_LARGER | cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_NORMALIZE_IMAGE
@@ -83,7 +90,8 @@ def _other_chessboard(image: Uint8) -> str:
     if not found:
         return ""
     rows, columns = sorted(size + 1 for size in np.shape(meta)[:2])
-    return f"a chessboard of {columns}x{rows} squares is seen: is it --squares {columns}x{rows}? (squares, not corners)"
+    kind = "" if board.kind == CHESSBOARD else "--board chessboard "
+    return f"a chessboard of {columns}x{rows} squares is seen: is it {kind}--squares {columns}x{rows}? (not corners)"
 
 
 def _other_markers(board: Board, image: Uint8) -> str:
@@ -94,7 +102,7 @@ def _other_markers(board: Board, image: Uint8) -> str:
         return f"markers up to {ids.max()} are seen and this board has {own}: check --squares"
     if len(ids) > 3:
         return f"{len(ids)} of its markers are seen but not in its order: check --squares (columns first) and --legacy"
-    for name in ("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL", "APRILTAG_36h11"):
+    for name in DICTIONARIES:
         if len(_marker_ids(f"DICT_{name}", image)) > 3:
             return f"markers of another dictionary are seen ({name}): check --dictionary"
     return ""

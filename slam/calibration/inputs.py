@@ -1,0 +1,97 @@
+"""Views from folders, image files and videos, and what was passed over on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from slam.calibration.board import Board
+from slam.calibration.detect import Detector, instead
+from slam.calibration.settle import Dropped
+from slam.calibration.view import View
+from slam.errors import CalibrationError, SourceError
+from slam.rig_file import rig_from_intrinsics
+from slam.sources import open_source
+from slam.sources.folder import SUFFIXES, image_files
+from slam.sources.images import read_image
+from slam.types import Uint8
+
+VIDEO_STEP_NS = 200_000_000  # between frames of a video that are looked at: a hand moves little in less
+PROBED_IMAGES = 5  # that are searched for another board when none shows the one that was named
+UNKNOWN_CAMERA = rig_from_intrinsics((1.0, 1.0, 0.0, 0.0))  # of the size of the images, whatever it is
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Found:
+    """What images show of the board."""
+
+    views: list[View] = field(default_factory=list)
+    passed: list[Dropped] = field(default_factory=list)  # images without it
+
+
+def find_views(paths: Sequence[Path], board: Board, progress: Progress) -> Found:
+    """The board in every image. Raises CalibrationError when none shows it, SourceError when there are no images."""
+    detector, found, without = Detector(board), Found(), []
+    total = count_images(paths)
+    for done, (name, image) in enumerate(images_of(paths, found.passed), 1):
+        view = detector.find(image, name)
+        if view is not None:
+            found.views.append(view)
+        else:
+            found.passed.append(Dropped(name, "the board was not found"))
+            without.append(image)
+            without = without[:PROBED_IMAGES]
+        progress(done, max(done, total))
+    if not found.views:
+        raise CalibrationError(_nothing_found(board, without, len(found.passed)))
+    return found
+
+
+def images_of(paths: Sequence[Path], passed: list[Dropped]) -> Iterator[tuple[str, Uint8]]:
+    """Names and grey images; files that cannot be read are added to ``passed``."""
+    several = len(paths) > 1
+    for path in paths:
+        if path.is_dir() or path.suffix.lower() in SUFFIXES:
+            for file in _files(path):
+                yield from _image(file, f"{path.name}/{file.name}" if several and path.is_dir() else file.name, passed)
+        else:
+            yield from _video(path)
+
+
+def count_images(paths: Sequence[Path]) -> int:
+    """How many there are at most; 0 when videos leave it open."""
+    if any(not path.is_dir() and path.suffix.lower() not in SUFFIXES for path in paths):
+        return 0
+    return sum(len(_files(path)) for path in paths)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise SourceError(f"{path}: does not exist; give a folder of images, images or a video")
+    return image_files(path) if path.is_dir() else [path]
+
+
+def _image(file: Path, name: str, passed: list[Dropped]) -> Iterator[tuple[str, Uint8]]:
+    try:
+        image = read_image(file)[0]
+    except SourceError as error:
+        passed.append(Dropped(name, f"cannot be read ({str(error).removeprefix(f'{file}: ')})"))
+        return
+    yield name, image
+
+
+def _video(path: Path) -> Iterator[tuple[str, Uint8]]:
+    due_ns = 0
+    for frame in open_source("video", path, rig=UNKNOWN_CAMERA):
+        if frame.stamp_ns >= due_ns:
+            due_ns = frame.stamp_ns + VIDEO_STEP_NS
+            yield f"{path.name} at {frame.stamp_ns * 1e-9:.2f} s", frame.image
+
+
+def _nothing_found(board: Board, without: list[Uint8], count: int) -> str:
+    said = instead(board, without)
+    hint = said or "check --board and --squares, and that all of a chessboard is in the image with a white margin"
+    return f"the board ({board.name}) is in none of {count} images; {hint}"
