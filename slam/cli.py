@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import slam
-from slam.commands import bench, calibrate, train
+from slam.commands import bench, calibrate, calibration, train
 from slam.commands import map as map_files
 from slam.errors import SlamError
 from slam.running.memory import keep_freed_memory
@@ -208,6 +208,7 @@ download = typer.Typer(help="Download weights.", no_args_is_help=True)
 app.add_typer(bench.app, name="bench")
 app.add_typer(map_files.app, name="map")
 app.add_typer(train.app, name="train")
+app.add_typer(calibration.app, name="calibrate")
 app.command("calibrate-exit")(calibrate.calibrate_exit_command)
 app.add_typer(download, name="download")
 

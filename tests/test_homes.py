@@ -17,7 +17,7 @@ HOMES = {
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
     "pyrealsense2": ("sources/realsense.py",),
-    "rich": ("terminal.py",),
+    "rich": ("terminal.py", "terminal_calibration.py"),
     "evo": (),
 }
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from slam.calibration.board import Board
@@ -95,3 +96,55 @@ def _nothing_found(board: Board, without: list[Uint8], count: int) -> str:
     said = instead(board, without)
     hint = said or "check --board and --squares, and that all of a chessboard is in the image with a white margin"
     return f"the board ({board.name}) is in none of {count} images; {hint}"
+
+
+def find_pairs(paths: Sequence[Path], board: Board, progress: Progress) -> tuple[Found, Found]:
+    """Views of both cameras, named alike where they belong together. Raises CalibrationError and SourceError.
+
+    ``paths``: two folders with files of the same names, two videos that start together, or one folder in which the
+    names tell left from right.
+    """
+    if len(paths) == 1:
+        left_files, right_files = _halves(paths[0])
+    elif len(paths) == 2:
+        left_files, right_files = ([path] if not path.is_dir() else image_files(path) for path in paths)
+    else:
+        raise CalibrationError(f"stereo takes LEFT and RIGHT, or one folder that holds both, got {len(paths)} paths")
+    left = find_views(left_files, board, progress)
+    right = find_views(right_files, board, progress)
+    return _named_by_pair(left), _named_by_pair(right)
+
+
+def _halves(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Left and right images of one folder: in sub-folders, or by their names."""
+    for names in (("left", "right"), ("cam0", "cam1"), ("image_0", "image_1"), ("0", "1")):
+        sides = [folder / name for name in names]
+        if all(side.is_dir() for side in sides):
+            left, right = (side / "data" if (side / "data").is_dir() else side for side in sides)
+            return image_files(left), image_files(right)
+    files = image_files(folder)
+    halves = tuple([file for file in files if _side(file.stem) == side] for side in ("left", "right"))
+    if not all(halves):
+        raise CalibrationError(
+            f"{folder}: left and right cannot be told apart; name the files left01.png and right01.png, or put them "
+            "into the folders left and right"
+        )
+    return halves[0], halves[1]
+
+
+def _side(stem: str) -> str:
+    match = re.search(r"left|right", stem.lower())
+    return match[0] if match else ""
+
+
+def _named_by_pair(found: Found) -> Found:
+    """The same without what tells left from right: the names of a pair are equal."""
+    views = [replace(view, name=_pair_name(view.name)) for view in found.views]
+    return Found(views, [Dropped(_pair_name(item.name), item.reason) for item in found.passed])
+
+
+def _pair_name(name: str) -> str:
+    """The file's name without its ending and the word left or right; a video's frame by its time alone."""
+    if " at " in name:
+        return name.split(" at ", 1)[1]
+    return re.sub(r"left|right", "", Path(name).stem, flags=re.IGNORECASE).strip("_-. ") or name
