@@ -50,7 +50,7 @@ class Board:
     def points(self) -> Float64:
         """(C, 3) inner corners in the board's frame, m; a corner's id is its row here."""
         x, y = np.meshgrid(np.arange(1, self.columns), np.arange(1, self.rows))
-        return np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)]) * self.square_m
+        return np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)]).astype(np.float64) * self.square_m
 
     @cached_property
     def aruco(self) -> cv2.aruco.CharucoBoard:
@@ -77,7 +77,7 @@ class Board:
         """Runs of black cells of a marker, row by row."""
         codes = self.aruco.getDictionary()
         cells = codes.markerSize + 2 * BORDER_BITS
-        number = int(self.aruco.getIds().ravel()[index])
+        number = int(np.ravel(self.aruco.getIds())[index])
         black = cv2.aruco.generateImageMarker(codes, number, cells, borderBits=BORDER_BITS) == 0
         cell_m = self.marker_m / cells
         corner = np.asarray(self.aruco.getObjPoints()[index], np.float64)[:, :2].min(0)
@@ -130,7 +130,9 @@ def _dictionary(name: str | None, markers: int) -> str:
         raise CalibrationError(f"--dictionary '{name}' is unknown; write it as OpenCV does, as 4X4_50 or 5X5_100")
     has = len(cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, full)).bytesList)
     if has < markers:
-        raise CalibrationError(f"--dictionary {name} has {has} markers and the board needs {markers}; take a larger one")
+        raise CalibrationError(
+            f"--dictionary {name} has {has} markers and the board needs {markers}; take a larger one"
+        )
     return full
 
 

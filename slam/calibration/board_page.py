@@ -40,7 +40,9 @@ def page_for(board: Board, paper: str) -> Page:
     if paper.lower() not in PAPERS_MM:
         raise CalibrationError(f"--paper '{paper}' is unknown; known: {', '.join(PAPERS_MM)}")
     short, long = PAPERS_MM[paper.lower()]
-    fitting = [(_largest_square_mm(board, width, height), width, height) for width, height in ((short, long), (long, short))]
+    fitting = [
+        (_largest_square_mm(board, width, height), width, height) for width, height in ((short, long), (long, short))
+    ]
     largest, width, height = max(fitting)
     square_mm = 1000 * board.square_m
     if square_mm > largest + 1e-9:
@@ -53,7 +55,7 @@ def page_for(board: Board, paper: str) -> Page:
 
 
 def print_board(board: Board, paper: str, out: Path, dpi: int) -> Page:
-    """Write the page as PDF or PNG, by the ending of ``out``. Raises CalibrationError: no such ending, no such paper."""
+    """Write the page as PDF or PNG, by the ending of ``out``. Raises CalibrationError: unknown ending or paper."""
     page = page_for(board, paper)
     if out.suffix.lower() not in (".pdf", ".png"):
         raise CalibrationError(f"{out}: a board is written as .pdf or .png; choose one of these endings")

@@ -120,15 +120,15 @@ def _linearised(state: State, sights: Sequence[Sight]) -> _Normal:
 def _derivatives(state: State, sight: Sight) -> tuple[Float64, Float64, Float64]:
     """Residual (2N,) and the derivatives of the projection by ``shared`` (2N, G) and by the view's pose (2N, 6)."""
     pose = state.poses[sight.view]
-    is_right = sight.camera > 0 and state.pose_right_left is not None
-    if is_right:
-        pose, by_left, by_between = composed(pose, state.pose_right_left)
+    between = state.pose_right_left if sight.camera > 0 else None
+    if between is not None:
+        pose, by_left, by_between = composed(pose, between)
     seen = project(state.models[sight.camera], state.cameras[sight.camera], pose, sight.points)
     count = 2 * len(sight.points)
     by_shared = np.zeros((count, len(state.shared)))
     by_shared[:, state.columns(sight.camera)] = seen.by_camera.reshape(count, -1)
     by_pose = seen.by_pose.reshape(count, 6)
-    if is_right:
+    if between is not None:
         by_shared[:, -6:] = by_pose @ by_between
         by_pose = by_pose @ by_left
     return (sight.xy - seen.xy).ravel(), by_shared, by_pose

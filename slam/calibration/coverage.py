@@ -67,7 +67,8 @@ class Coverage:
             return True
         values = placement(view, self.board).values
         away = min(float(np.abs(values - other.values).max()) for other in self.placements)
-        return away > NEW_VIEW or np.count_nonzero((cells_of(view) > 0) & ~self.covered) >= NEW_CELLS
+        new_cells = int(np.count_nonzero((cells_of(view) > 0) & ~self.covered))
+        return away > NEW_VIEW or new_cells >= NEW_CELLS
 
     def advice(self) -> str:
         """What to do next, in the camera's image; empty once there is enough."""
@@ -122,7 +123,10 @@ def sharp_and_diverse(views: Sequence[View], board: Board, most: int = MOST_VIEW
     limit_px = max(LEAST_BLUR_PX, BLURRED * float(np.nanmedian(blurs)))
     sharp = [view for view in views if not view.blur_px > limit_px]
     blurred = [view for view in views if view.blur_px > limit_px]
-    dropped = [Dropped(view.name, f"blurred over {view.blur_px:.1f} px, the median is {np.nanmedian(blurs):.1f} px") for view in blurred]
+    dropped = [
+        Dropped(view.name, f"blurred over {view.blur_px:.1f} px, the median is {np.nanmedian(blurs):.1f} px")
+        for view in blurred
+    ]
     if len(sharp) <= most:
         return sharp, dropped
     chosen = _farthest_first(np.array([placement(view, board).values for view in sharp]), sharp, most)

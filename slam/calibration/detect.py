@@ -45,7 +45,7 @@ class Detector:
         if not found:
             return None
         ids, xy = np.arange(len(corners)), corners.reshape(-1, 2).astype(np.float32)
-        return ids, _refined(image, self.board, ids, xy)
+        return ids.astype(np.int64), _refined(image, self.board, ids.astype(np.int64), xy)
 
     def _squares(self, image: Uint8) -> tuple[Int64, Float64] | None:
         assert self._charuco is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from slam.calibration.board import Board
 from slam.calibration.detect import Detector, instead
-from slam.calibration.settle import Dropped
+from slam.calibration.settle import FEWEST_VIEWS, Dropped
 from slam.calibration.view import View
 from slam.errors import CalibrationError, SourceError
 from slam.rig_file import rig_from_intrinsics
@@ -34,7 +34,7 @@ class Found:
 
 
 def find_views(paths: Sequence[Path], board: Board, progress: Progress) -> Found:
-    """The board in every image. Raises CalibrationError when none shows it, SourceError when there are no images."""
+    """The board in every image. Raises CalibrationError when hardly any shows it, SourceError without images."""
     detector, found, without = Detector(board), Found(), []
     total = count_images(paths)
     for done, (name, image) in enumerate(images_of(paths, found.passed), 1):
@@ -46,8 +46,8 @@ def find_views(paths: Sequence[Path], board: Board, progress: Progress) -> Found
             without.append(image)
             without = without[:PROBED_IMAGES]
         progress(done, max(done, total))
-    if not found.views:
-        raise CalibrationError(_nothing_found(board, without, len(found.passed)))
+    if len(found.views) < FEWEST_VIEWS:
+        raise CalibrationError(_hardly_found(board, len(found.views), len(found.passed), without))
     return found
 
 
@@ -92,10 +92,13 @@ def _video(path: Path) -> Iterator[tuple[str, Uint8]]:
             yield f"{path.name} at {frame.stamp_ns * 1e-9:.2f} s", frame.image
 
 
-def _nothing_found(board: Board, without: list[Uint8], count: int) -> str:
-    said = instead(board, without)
-    hint = said or "check --board and --squares, and that all of a chessboard is in the image with a white margin"
-    return f"the board ({board.name}) is in none of {count} images; {hint}"
+def _hardly_found(board: Board, views: int, passed: int, without: list[Uint8]) -> str:
+    counted = f"{views} of {views + passed}" if views else f"none of {passed}"
+    hint = instead(board, without) or (
+        f"calibrating takes {FEWEST_VIEWS} views at least, better 20; check --board and --squares, and that all of a "
+        "chessboard is in the image with a white margin"
+    )
+    return f"the board ({board.name}) is seen in {counted} images; {hint}"
 
 
 def find_pairs(paths: Sequence[Path], board: Board, progress: Progress) -> tuple[Found, Found]:

@@ -63,13 +63,17 @@ def _draw_coverage(axes: Axes, fit: CameraFit, board: Board) -> None:
     coverage = coverage_of(fit.views, board)
     width, height = fit.camera.width / CELLS[0], fit.camera.height / CELLS[1]
     for row, column in np.argwhere(~coverage.covered):
-        axes.add_patch(Rectangle((column * width - 0.5, row * height - 0.5), width, height, color=LOST, alpha=0.18, lw=0))
+        axes.add_patch(
+            Rectangle((column * width - 0.5, row * height - 0.5), width, height, color=LOST, alpha=0.18, lw=0)
+        )
     for view in fit.views:
         hull = cv2.convexHull(view.xy.astype(np.float32))[:, 0]
         axes.add_patch(Polygon(hull, closed=True, fill=False, edgecolor=ESTIMATE, alpha=0.3, lw=0.9))
     xy = np.concatenate([view.xy for view in fit.views])
     axes.plot(xy[:, 0], xy[:, 1], ".", color=INK, ms=2.2, alpha=0.7)
-    _image_axes(axes, fit, f"{len(fit.views)} views, {len(xy)} corners, {100 * coverage.share:.0f} % of the image covered")
+    _image_axes(
+        axes, fit, f"{len(fit.views)} views, {len(xy)} corners, {100 * coverage.share:.0f} % of the image covered"
+    )
 
 
 def _draw_residuals(axes: Axes, fit: CameraFit) -> None:

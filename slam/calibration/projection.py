@@ -1,7 +1,7 @@
-"""A board's corners in a camera, with the derivatives that the least squares need. The only place that calls OpenCV's.
+"""A board's corners in a camera, with the derivatives that the least squares need.
 
-Parameters of a camera are fx, fy, cx, cy and its distortion, in this order; a pose is (6,), rotation vector first, of the
-board in the camera (OpenCV's world-to-camera: T_cam_board).
+Parameters of a camera are fx, fy, cx, cy and its distortion, in this order; a pose is (6,), rotation vector first, of
+the board in the camera (OpenCV's world-to-camera: T_cam_board).
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def project(model: str, parameters: Float64, pose: Float64, points_board: Float6
     else:
         xy, J = cv2.projectPoints(points, rotation, position, K, distortion)
         intrinsics, poses = J[:, 6 : 10 + len(distortion)], J[:, :6]
-    return Projection(xy.reshape(count, 2), intrinsics.reshape(count, 2, -1), poses.reshape(count, 2, 6))
+    parts = (xy.reshape(count, 2), intrinsics.reshape(count, 2, -1), poses.reshape(count, 2, 6))
+    return Projection(*(np.asarray(part, np.float64) for part in parts))
 
 
 def composed(pose_b_c: Float64, pose_a_b: Float64) -> tuple[Float64, Float64, Float64]:

@@ -82,7 +82,9 @@ def write_report(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = _rig_header(report) + rig_text(report.rig)
     (folder / RIG_FILE).write_text(text)
-    sections = [_camera_section(name, fit, report.board, folder, len(report.cameras) > 1) for name, fit in report.cameras]
+    sections = [
+        _camera_section(name, fit, report.board, folder, len(report.cameras) > 1) for name, fit in report.cameras
+    ]
     (folder / PAGE_FILE).write_text(_page(report, sections, text), encoding="utf-8")
 
 
@@ -143,8 +145,7 @@ def _rig_header(report: Report) -> str:
 def _camera_section(name: str, fit: CameraFit, board: Board, folder: Path, is_stereo: bool) -> str:
     files = draw_all(fit, board, folder, f"{name}_" if is_stereo else "")
     figures = "".join(
-        f'<figure><img src="{file}" alt="{what}">'
-        f"<figcaption>{PICTURES[what]}</figcaption></figure>"
+        f'<figure><img src="{file}" alt="{what}"><figcaption>{PICTURES[what]}</figcaption></figure>'
         for what, file in files.items()
     )
     camera = fit.camera
@@ -159,11 +160,12 @@ def _camera_section(name: str, fit: CameraFit, board: Board, folder: Path, is_st
 def _page(report: Report, sections: Sequence[str], rig: str) -> str:
     notes = "".join(f'<p class="note">{html.escape(note)}.</p>' for note in report.notes)
     stereo = "" if report.stereo is None else _stereo_section(report.stereo)
+    title = f"Calibration: {html.escape(report.rig.name)}"
     left_out = [(item.name, item.reason) for item in [*report.dropped, *report.passed]]
     dropped = f"<h2>Left out</h2>{_table(('view', 'why'), left_out)}" if left_out else ""
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Calibration: {html.escape(report.rig.name)}</title>'
-        f"<style>{STYLE}</style><h1>Calibration: {html.escape(report.rig.name)}</h1>"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE}</style><h1>{title}</h1>"
         f"<p>{html.escape(report.board.name)}.</p>{notes}{stereo}{''.join(sections)}{dropped}"
         f"<h2>{RIG_FILE}</h2><pre>{html.escape(rig)}</pre></html>\n"
     )
@@ -177,7 +179,11 @@ def _stereo_section(fit: StereoFit) -> str:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
     body = "".join(
-        "<tr>" + "".join(f"<td{' class=n' if i and len(row) > 2 else ''}>{html.escape(cell)}</td>" for i, cell in enumerate(row)) + "</tr>"
+        "<tr>"
+        + "".join(
+            f"<td{' class=n' if i and len(row) > 2 else ''}>{html.escape(cell)}</td>" for i, cell in enumerate(row)
+        )
+        + "</tr>"
         for row in rows
     )
     return f"<table><tr>{head}</tr>{body}</table>"

@@ -63,7 +63,9 @@ def settle(state: State, shots: Sequence[Shot], board: Board) -> Settled:
         keep = _kept(errors)
         if keep.all():
             break
-        dropped += [_dropped(shot, error, np.median(errors)) for shot, error, kept in zip(shots, errors, keep) if not kept]
+        dropped += [
+            _dropped(shot, error, np.median(errors)) for shot, error, kept in zip(shots, errors, keep) if not kept
+        ]
         shots = [shot for shot, kept in zip(shots, keep) if kept]
         state = replace(state, poses=state.poses[keep])
     fit = adjust(state, sights_of(shots, board))
@@ -109,7 +111,9 @@ def _without_outlying_corners(
     shots: Sequence[Shot], residuals: Sequence[tuple[Float64 | None, ...]]
 ) -> tuple[list[Shot], int]:
     """Shots without corners that lie CORNER_SIGMAS off, and how many those were; a view keeps FEWEST_CORNERS."""
-    lengths = np.concatenate([np.linalg.norm(part, axis=1) for parts in residuals for part in parts if part is not None])
+    lengths = np.concatenate(
+        [np.linalg.norm(part, axis=1) for parts in residuals for part in parts if part is not None]
+    )
     limit_px = max(CORNER_SIGMAS * float(np.median(lengths)) / MEDIAN_OF_RAYLEIGH, LEAST_CORNER_PX)
     cleaned = [
         replace(shot, views=tuple(_cut(view, part, limit_px) for view, part in zip(shot.views, parts)))

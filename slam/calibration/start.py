@@ -58,8 +58,8 @@ def normalized(camera: Camera, xy: Float64) -> Float64:
     if camera.distortion_model == KANNALA_BRANDT:
         theta = np.linalg.norm((xy - (camera.cx, camera.cy)) / (camera.fx, camera.fy), axis=1)
         if theta.max() >= np.pi / 2:  # OpenCV would answer with -1e6
-            xy = (xy - (camera.cx, camera.cy)) * np.minimum(1.0, 1.55 / np.maximum(theta, 1e-9))[:, None]
-            xy = xy + (camera.cx, camera.cy)
+            centre = np.array([camera.cx, camera.cy])
+            xy = centre + (xy - centre) * np.minimum(1.0, 1.55 / np.maximum(theta, 1e-9))[:, None]
     return camera.rays(camera.undistort(xy.astype(np.float32)))[:, :2] if camera.is_distorted else _ideal(camera, xy)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from slam.calibration.settle import FEWEST_VIEWS, Dropped, Settled, Shot, settle
 from slam.calibration.solve import CameraFit, camera_fit, solve_camera
 from slam.calibration.start import pose_of
 from slam.calibration.view import View
-from slam.camera import RADTAN
+from slam.camera import RADTAN, Camera
 from slam.errors import CalibrationError
 from slam.geometry import invert, rotation_angle_rad, transform
 from slam.types import Float64
@@ -106,16 +107,27 @@ def _orders(view: View, board: Board) -> list[View]:
 
 
 def _first_state(shots: Sequence[Shot], fits: Sequence[CameraFit], board: Board) -> State:
-    T_lefts = [None if shot.views[0] is None else _matrix(pose_of(shot.views[0], board, fits[0].camera)) for shot in shots]
-    T_rights = [None if shot.views[1] is None else _matrix(pose_of(shot.views[1], board, fits[1].camera)) for shot in shots]
-    between = [R @ invert(L) for L, R in zip(T_lefts, T_rights) if L is not None and R is not None]
+    T_lefts, T_rights = ([_placed(shot.views[side], board, fits[side].camera) for shot in shots] for side in (0, 1))
+    between = [right @ invert(left) for left, right in zip(T_lefts, T_rights) if left is not None and right is not None]
     if len(between) < FEWEST_VIEWS:
-        raise CalibrationError(f"only {len(between)} pairs are left after outliers; take more, and hold the board still")
+        raise CalibrationError(
+            f"only {len(between)} pairs are left without outliers; take more, and hold the board still"
+        )
     T_right_left = _most_central(between)
-    poses = [L if L is not None else invert(T_right_left) @ R for L, R in zip(T_lefts, T_rights) if L is not None or R is not None]
+    T_left_right = invert(T_right_left)
+    poses = [
+        _pose(left if left is not None else T_left_right @ right)
+        for left, right in zip(T_lefts, T_rights)
+        if left is not None or right is not None
+    ]
     model = fits[0].camera.distortion_model
     lenses = tuple(parameters_of(fit.camera) for fit in fits)
-    return State((model, model), lenses, _pose(T_right_left), np.array([_pose(T) for T in poses]))
+    return State((model, model), lenses, _pose(T_right_left), np.array(poses))
+
+
+def _placed(view: View | None, board: Board, camera: Camera) -> Any:
+    """T_cam_board, None without a view."""
+    return None if view is None else _matrix(pose_of(view, board, camera))
 
 
 def _most_central(transforms: Sequence[Float64]) -> Float64:

@@ -85,9 +85,7 @@ def blur_px(image: Uint8, xy: Float64) -> float:
         return float("nan")
     offsets = np.arange(-reach - 1, reach + 2)
     patches = image[near[:, 1, None, None] + offsets[:, None], near[:, 0, None, None] + offsets].astype(np.float64)
-    slope = np.hypot(
-        patches[:, 1:-1, 2:] - patches[:, 1:-1, :-2], patches[:, 2:, 1:-1] - patches[:, :-2, 1:-1]
-    ) / 2.0
+    slope = np.hypot(patches[:, 1:-1, 2:] - patches[:, 1:-1, :-2], patches[:, 2:, 1:-1] - patches[:, :-2, 1:-1]) / 2.0
     contrast = np.ptp(np.percentile(patches, (10, 90), axis=(1, 2)), axis=0)
     steepest = np.percentile(slope, 95, axis=(1, 2))
     return float(np.median(contrast / np.maximum(steepest, 1e-3)))

@@ -82,7 +82,11 @@ def _chosen_pairs(left: Found, right: Found, board: Board) -> tuple[tuple[list[V
     alone, out_right = sharp_and_diverse([view for view in right.views if view.name not in named], board)
     names = {view.name for view in [*chosen_left, *alone]}
     chosen_right = [view for view in right.views if view.name in names]
-    sides = [(Dropped(f"{side} {item.name}", item.reason)) for side, part in (("left", left), ("right", right)) for item in part.passed]
+    sides = [
+        (Dropped(f"{side} {item.name}", item.reason))
+        for side, part in (("left", left), ("right", right))
+        for item in part.passed
+    ]
     return (chosen_left, chosen_right), sides + out_left + out_right
 
 

@@ -107,6 +107,24 @@ def stereo_command(
     _show(report, folder)
 
 
+@app.command("convert")
+def convert_command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Calibration of any format below, or a name in calib/.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write; for EuRoC with two cameras a folder.")],
+    from_: Annotated[str | None, typer.Option("--from", help="Format of IN; recognised by default.")] = None,
+    to: Annotated[str | None, typer.Option(help="toml, kalibr, euroc, opencv, ros or tum; by OUT's name.")] = None,
+) -> None:
+    """Convert between rig TOML, Kalibr, EuRoC, OpenCV, ROS camera_info and TUM."""
+    from slam.calibration.formats import leaves_out, read_rig, write_rig_as
+    from slam.rig_file import load_rig
+
+    rig = read_rig(source, from_) if source.exists() else load_rig(str(source))
+    name = write_rig_as(rig, out, to)
+    typer.echo(f"{source} written as {name} to {out}")
+    for part in leaves_out(rig, name):
+        typer.echo(f"left out: {part} (this format has no place for it)")
+
+
 def _live(inputs: list[str], board: Board, model: str, folder: Path, size: tuple[int | None, int | None]) -> Report:
     from slam.calibration.work import calibrate_live, open_camera
     from slam.running.stopping import StopSignals
