@@ -15,7 +15,9 @@ MISFIT_SHARE = 0.35  # of a square, from one homography: beyond it corners carry
 DICTIONARIES = ("4X4_1000", "5X5_1000", "6X6_1000", "7X7_1000", "ARUCO_ORIGINAL", "APRILTAG_36h11")
 WINDOW_PX = (2, 5)  # half sides of the windows that corners are refined in: shortest, longest
 CHESSBOARD_CLEAR = 0.3  # of a square: half a window that sees one corner only, whichever way the board is turned
-AGREE_PX = 0.5  # two ways to a corner that differ more have met something else (rendered fisheye: 9 of 764)
+AGREE_PX = 0.5  # two ways to a corner that differ more have met something else
+STEADY_PX = 0.1  # that a corner may move when its window grows or shrinks by a pixel: more, and a marker pulls at it
+STEADY_MEDIANS = 4.0  # or so many times the median of an image that is noisy
 NEIGHBOURS = 7
 REFINED = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-4)
 
@@ -44,17 +46,20 @@ class Detector:
         found, corners = cv2.findChessboardCornersSB(image, self.board.inner, flags=flags)
         if not found:
             return None
-        ids, xy = np.arange(len(corners)), corners.reshape(-1, 2).astype(np.float32)
-        return ids.astype(np.int64), _refined(image, self.board, ids.astype(np.int64), xy)
+        ids, xy = np.arange(len(corners), dtype=np.int64), corners.reshape(-1, 2).astype(np.float32)
+        return ids, _refined(image, self.board, ids, xy)
 
     def _squares(self, image: Uint8) -> tuple[Int64, Float64] | None:
         assert self._charuco is not None
-        corners, ids, _, _ = self._charuco.detectBoard(image)
-        if ids is None or len(ids) < FEWEST_CORNERS:
+        corners, numbers, _, _ = self._charuco.detectBoard(image)
+        if numbers is None or len(numbers) < FEWEST_CORNERS:
             return None
-        ids, xy = ids.ravel().astype(np.int64), corners.reshape(-1, 2).astype(np.float32)
+        ids, xy = np.asarray(numbers, np.int64).ravel(), corners.reshape(-1, 2).astype(np.float32)
         refined = _refined(image, self.board, ids, xy)
         agree = np.linalg.norm(refined - xy, axis=1) < AGREE_PX
+        for step in (-1, 1):
+            moved = np.linalg.norm(_refined(image, self.board, ids, xy, step) - refined, axis=1)
+            agree &= moved < max(STEADY_PX, STEADY_MEDIANS * float(np.median(moved)))
         return ids[agree], refined[agree]
 
     def _misfits(self, ids: Int64, xy: Float64) -> bool:
@@ -118,10 +123,13 @@ def _charuco_detector(board: Board) -> cv2.aruco.CharucoDetector:
     return cv2.aruco.CharucoDetector(board.aruco)
 
 
-def _refined(image: Uint8, board: Board, ids: Int64, xy: Float32) -> Float64:
-    """Corners refined in windows that end before what else has edges: the next corners, or the markers in between."""
+def _refined(image: Uint8, board: Board, ids: Int64, xy: Float32, step_px: int = 0) -> Float64:
+    """Corners refined in windows that end before what else has edges: the next corners, or the markers in between.
+
+    ``step_px`` makes the windows larger or smaller.
+    """
     clear = (board.square_m - board.marker_m) / 2 / board.square_m if board.marker_m else CHESSBOARD_CLEAR
-    reaches = np.clip(np.floor(clear * _square_px(board, ids, xy)), *WINDOW_PX).astype(np.int64)
+    reaches = np.clip(np.floor(clear * _square_px(board, ids, xy)), *WINDOW_PX).astype(np.int64) + step_px
     refined = xy.copy()
     for reach in np.unique(reaches):
         rows = np.flatnonzero(reaches == reach)

@@ -17,7 +17,7 @@ Z_SCORE = 3.5  # of the modified z-score, 0.6745 |e - median| / MAD: Iglewicz & 
 AT_LEAST = 1.5  # times the median, too: among views that agree closely the MAD alone would drop good ones
 CORNER_SIGMAS = 5.0  # of a Rayleigh distribution: one good corner in 270,000
 MEDIAN_OF_RAYLEIGH = 1.1774  # sqrt(2 ln 2), in sigmas
-LEAST_CORNER_PX = 0.3  # below it a corner is never dropped
+LEAST_CORNER_PX = 0.1  # below it a corner is never dropped
 MOST_ROUNDS = 8
 
 

@@ -12,10 +12,11 @@ from slam.calibration.view import View
 from slam.camera import KANNALA_BRANDT, RADTAN, Camera
 from slam.geometry import apply, invert, transform
 
-CHARUCO = make_board("charuco", "8x6", 33.0)
+CHARUCO = make_board("charuco", "11x8", 24.0)
 CHESSBOARD = make_board("chessboard", "10x7", 24.0)
 LENS = Camera(640, 480, 512.3, 508.9, 327.4, 233.8, RADTAN, (-0.24, 0.08, 0.0009, -0.0006))
-WIDE = Camera(640, 480, 301.7, 299.2, 313.6, 246.1, KANNALA_BRANDT, (0.021, -0.008, 0.003, -0.0011))
+WIDE = Camera(640, 480, 352.6, 350.1, 313.6, 246.1, KANNALA_BRANDT, (0.021, -0.008, 0.003, -0.0011))  # 130 degrees
+VERY_WIDE = replace(WIDE, fx=301.7, fy=299.2)  # 152 degrees from corner to corner
 TEXELS = 24  # per square
 FINER = 3  # samples per pixel, each way
 MARGIN = 1  # squares of white paper around the board
