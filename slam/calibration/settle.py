@@ -15,6 +15,7 @@ from slam.types import Bool, Float64
 FEWEST_VIEWS = 5
 Z_SCORE = 3.5  # of the modified z-score, 0.6745 |e - median| / MAD: Iglewicz & Hoaglin, How to Detect Outliers, 1993
 AT_LEAST = 1.5  # times the median, too: among views that agree closely the MAD alone would drop good ones
+LEAST_VIEW_PX = 0.05  # below it a view is never dropped
 CORNER_SIGMAS = 5.0  # of a Rayleigh distribution: one good corner in 270,000
 MEDIAN_OF_RAYLEIGH = 1.1774  # sqrt(2 ln 2), in sigmas
 LEAST_CORNER_PX = 0.1  # below it a corner is never dropped
@@ -49,24 +50,26 @@ class Settled:
 
 
 def settle(state: State, shots: Sequence[Shot], board: Board) -> Settled:
-    """Adjust until neither corner nor view stands out. FEWEST_VIEWS stay, whatever they look like."""
+    """Adjust until neither corner nor view stands out. FEWEST_VIEWS stay, whatever they look like.
+
+    First go views that are wrong as a whole, by the median of their corners, before they pull at others; then single
+    corners, which make a whole view look bad; and last views by all their corners.
+    """
     shots, dropped, corners = list(shots), [], 0
     for _ in range(MOST_ROUNDS):
         fit = adjust(state, sights_of(shots, board))
         residuals = _by_shot(shots, fit.residuals)
         state = fit.state
-        cleaned, lost = _without_outlying_corners(shots, residuals)
-        if lost:  # one wrong corner makes a whole view look bad: views are judged without them
-            shots, corners = cleaned, corners + lost
-            continue
         errors = np.array([rms(parts) for parts in residuals])
-        keep = _kept(errors)
-        if keep.all():
-            break
-        dropped += [
-            _dropped(shot, error, np.median(errors)) for shot, error, kept in zip(shots, errors, keep) if not kept
-        ]
-        shots = [shot for shot, kept in zip(shots, keep) if kept]
+        keep = _kept(np.array([_median_length(parts) for parts in residuals]))
+        cleaned, lost = _without_outlying_corners(shots, residuals) if keep.all() else (shots, 0)
+        if keep.all() and not lost:
+            keep = _kept(errors)
+            if keep.all():
+                break
+        dropped += [_dropped(shot, error, errors) for shot, error, kept in zip(shots, errors, keep) if not kept]
+        corners += lost
+        shots = [shot for shot, kept in zip(cleaned, keep) if kept]
         state = replace(state, poses=state.poses[keep])
     fit = adjust(state, sights_of(shots, board))
     return Settled(fit, shots, _by_shot(shots, fit.residuals), dropped, corners)
@@ -83,7 +86,7 @@ def outliers(errors: Float64) -> Bool:
     """(V,) whether a view's error (V,) is far above the median: by the modified z-score, and by AT_LEAST times."""
     median = np.median(errors)
     spread = np.median(np.abs(errors - median))
-    return (0.6745 * (errors - median) > Z_SCORE * spread) & (errors > AT_LEAST * median)
+    return (0.6745 * (errors - median) > Z_SCORE * spread) & (errors > max(AT_LEAST * median, LEAST_VIEW_PX))
 
 
 def rms(residuals: Sequence[Float64 | None]) -> float:
@@ -135,5 +138,10 @@ def _corners(shots: Sequence[Shot]) -> int:
     return sum(len(view.ids) for shot in shots for view in shot.views if view is not None)
 
 
-def _dropped(shot: Shot, error_px: float, median_px: float) -> Dropped:
+def _median_length(residuals: Sequence[Float64 | None]) -> float:
+    return float(np.median(np.concatenate([np.linalg.norm(part, axis=1) for part in residuals if part is not None])))
+
+
+def _dropped(shot: Shot, error_px: float, errors_px: Float64) -> Dropped:
+    median_px = float(np.median(errors_px))
     return Dropped(shot.name, f"its error of {error_px:.2f} px stands out from the median of {median_px:.2f} px")
