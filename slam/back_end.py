@@ -120,6 +120,10 @@ class BackEnd:
             self.loops.found += 1
             self._waiting = found
 
+    def forget_places(self) -> None:
+        """Nothing that comes is joined with what is there. Only while it is not busy."""
+        self._recognition.forget_all()
+
     def take_answer(self) -> float | None:
         """Apply what the graph has answered. The factor of lengths around the camera, None if nothing moved."""
         answer = self._graph.poll()

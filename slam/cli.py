@@ -5,18 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import slam
 from slam.commands import bench, calibrate, calibration, train
 from slam.commands import map as map_files
+from slam.commands import run as runs
 from slam.errors import SlamError
 from slam.running.memory import keep_freed_memory
-
-if TYPE_CHECKING:
-    from slam.running.options import RunOptions
 
 app = typer.Typer(
     name="slam",
@@ -32,6 +30,7 @@ def main() -> None:
     for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")  # before numpy loads: one math thread per worker
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # its warnings repeat what our errors say
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # quiet, as above
     keep_freed_memory()
     try:
         app()
@@ -70,78 +69,9 @@ def _root(
     """Earlybird SLAM: real-time visual SLAM with an early-exit matcher."""
 
 
-@app.command()
-def run(
-    source: Annotated[str, typer.Argument(help="demo, tum, euroc, kitti, folder, video, or a launch file's name.")],
-    path: Annotated[Path | None, typer.Argument(help="Folder or file of the recording.")] = None,
-    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
-    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file.")] = None,
-    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
-    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
-    depth_factor: Annotated[float | None, typer.Option(help="Raw depth units per metre.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
-    viewer: Annotated[str, typer.Option(help="open3d or none.")] = "open3d",
-    screenshot: Annotated[Path | None, typer.Option(help="Write the viewer's last picture (PNG).")] = None,
-    features: Annotated[str | None, typer.Option(help="A name that `slam features` lists.")] = None,
-    matcher: Annotated[str | None, typer.Option(help="lightglue or nearest.")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, any number of times.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
-    realtime: Annotated[bool, typer.Option("--realtime", help="At the pace of the stamps, dropping frames.")] = False,
-    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
-    fps: Annotated[
-        float | None, typer.Option(help="Rate to hold: the matcher leaves earlier when time is short.")
-    ] = None,
-    runtime: Annotated[str | None, typer.Option(help="auto, torch[-compiled], onnx or openvino (extractor).")] = None,
-    record: Annotated[Path | None, typer.Option(help="Folder to record into, for `slam replay`.")] = None,
-    final_ba: Annotated[
-        float | None, typer.Option(help="Seconds that adjusting the whole map at the end may take.")
-    ] = None,
-    map_: Annotated[Path | None, typer.Option("--map", help="Map file to go on with; made when it is missing.")] = None,
-    localize_only: Annotated[
-        bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
-    ] = False,
-) -> None:
-    """Find the camera's way through a recording and map what it sees.
-
-    Ctrl-C (or SIGTERM) ends the run after the frame in work: all results are written, a note says so, and the exit
-    code is 0; a second one ends at once. The exit code of bad input is 2.
-    """
-    from slam.running.options import RunOptions
-
-    options = RunOptions(
-        source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
-        config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
-        localize_only=localize_only, final_ba_s=final_ba,
-    )  # fmt: skip
-    _run(options)
-
-
-@app.command()
-def replay(
-    path: Annotated[Path, typer.Argument(help="Folder that `slam run --record` wrote.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
-    viewer: Annotated[str, typer.Option(help="open3d or none.")] = "open3d",
-    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
-) -> None:
-    """Run again what a run recorded, deciding as it did: the trajectory comes out the same to the byte."""
-    from slam.running.options import RunOptions
-
-    options = RunOptions(
-        "recorded", path, mode=mode, out=out, viewer=viewer, config=path / "config.toml", decisions=path
-    )
-    _run(options)
-
-
-def _run(options: RunOptions) -> None:
-    from slam.running.run import run as run_slam
-    from slam.terminal import RunDisplay, show_summary
-
-    with RunDisplay() as display:
-        result = run_slam(options, display.update)
-    show_summary(result.summary, result.folder)
-    if result.error is not None:
-        raise result.error
+app.command("run")(runs.run_command)
+app.command("replay")(runs.replay_command)
+app.command("record")(runs.record_command)
 
 
 @app.command()

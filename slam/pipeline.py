@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slam.back_end import BackEnd
-from slam.camera import Rig
+from slam.camera import Camera, Rig
 from slam.config import SlamConfig
 from slam.features import make_extractor
 from slam.graph import Graph, InlineGraph
@@ -34,6 +34,8 @@ from slam.tracking.waiting import WaitingFrames
 from slam.trajectory import Trajectory
 from slam.types import Frame, Int64, Keyframe, MapSnapshot, Mode, Observation, Track, TrackStatus
 
+DEFAULTS = SlamConfig()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
@@ -52,15 +54,16 @@ class Slam:
 
     def __init__(
         self,
-        rig: Rig,
-        mode: Mode,
-        config: SlamConfig,
+        rig: Rig | Camera,
+        mode: Mode = Mode.MONO,
+        config: SlamConfig = DEFAULTS,
         graph: Graph | None = None,
         fps: float = 0.0,
         restored: LoadedMap | None = None,
         grows: bool = True,
     ) -> None:
-        self.mode, self.config = mode, config
+        rig = Rig("camera", rig) if isinstance(rig, Camera) else rig
+        self.rig, self.mode, self.config = rig, mode, config
         self.observer = Observer(rig, mode, config.features)
         self.matcher = make_matcher(config.matcher, config.features.name)
         self.map = Map(make_extractor(config.features).descriptor_dim) if restored is None else restored.world
@@ -89,6 +92,8 @@ class Slam:
             *(self.map, mode, config.init, MonoInitializer(rig.left, self.matcher, config.init), self._mapper),
             *(self._placed, self._waiting, self.inertial, self.back_end),
         )
+        self._is_reset_asked = False  # until the graph is free
+        self._is_beginning = False  # after a reset, until a new sub-map has begun
         self._submap_id = -1  # of the camera; -1 before the first
         self._seen_ids: Int64 = np.zeros(0, np.int64)  # landmarks of the last tracked frame
         self._lost_since_ns: int | None = None
@@ -114,7 +119,9 @@ class Slam:
         with watch("correction"):
             self._take_correction()
 
-        if not self.map.keyframes:
+        if self._is_reset_asked and not self.back_end.is_busy:
+            self._leave_map()
+        if not self.map.keyframes or self._is_beginning:
             return self._bootstrap(frame, observation, watch)
 
         result = self._locate(frame, observation, watch)
@@ -149,9 +156,21 @@ class Slam:
             if found is not None and first is not None:
                 self._placed.add_earlier(*found, first)
 
+    def begin_anew(self) -> str:
+        """Begin a new sub-map as soon as the graph is free; what will happen, in words.
+
+        Those before it stay in the map and in its file, but in this run the camera is not found in them again and
+        nothing is joined with them: a reset that the next recognised place would undo is none.
+        """
+        if not self._grows:
+            return "no new map: the map stays as it is"
+        self._is_reset_asked = True
+        return "a new map begins"
+
     def finish(self) -> None:
         """Do what is left to do, and wait for the graph."""
         self.keep_up()
+        self.deadline.lift()
         while len(self._waiting):
             self.use_idle_time()
         self._wait_for_graph()
@@ -215,8 +234,16 @@ class Slam:
         if self._lost_since_ns is None:
             self._submap_id = self.map.keyframes[self._placed.last_keyframe_id].submap_id  # it may have joined another
 
+    def _leave_map(self) -> None:
+        """Nothing that was mapped counts any more."""
+        self._is_reset_asked, self._is_beginning = False, True
+        self.back_end.forget_places()
+        self._relocalizer.look_from(self.map.next_keyframe_id)
+        self._motion.forget()
+        self._starts.forget()
+
     def _bootstrap(self, frame: Frame, observation: Observation, watch: Stopwatch) -> Track:
-        """Begin a sub-map, the first or, after a loss, a new one."""
+        """Begin a sub-map, the first or, after a loss or a reset, a new one."""
         begun = self._starts.begin(frame, observation, watch, self._take_correction)
         if isinstance(begun, TrackResult):
             return self._track(frame, observation, begun, -1, watch)
@@ -224,7 +251,7 @@ class Slam:
         self._motion.update(frame.stamp_ns, keyframe.T_world_cam)
         self._placed.add(frame.stamp_ns, keyframe.T_world_cam, keyframe)
         self._seen_ids = keyframe.landmark_ids
-        self._submap_id, self._lost_since_ns = keyframe.submap_id, None
+        self._submap_id, self._lost_since_ns, self._is_beginning = keyframe.submap_id, None, False
         self.back_end.recognize(keyframe.keyframe_id)
         inliers = int((keyframe.landmark_ids >= 0).sum())
         reason = "map started" if keyframe.submap_id == 0 else f"sub-map {keyframe.submap_id} started"
@@ -305,7 +332,7 @@ class Slam:
         )
 
     def _status(self, result: TrackResult) -> TrackStatus:
-        if not self.map.keyframes:
+        if not self.map.keyframes or self._is_beginning:
             return TrackStatus.INITIALIZING
         if result.T_world_cam is None:
             return TrackStatus.LOST

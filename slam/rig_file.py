@@ -53,7 +53,7 @@ def rig_path(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     if text in rig_names():
         return data_dir("calib") / f"{text}.toml"
-    if text.endswith(".toml") or Path(text).is_file():
+    if text.lower().endswith((".toml", *FOREIGN_ENDINGS)) or Path(text).is_file():
         return Path(text)
     raise CalibrationError(f"rig '{text}' is unknown{_hint(text, rig_names())}; or give a TOML or YAML file")
 

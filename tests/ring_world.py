@@ -31,10 +31,15 @@ def at(step):
     return turn @ transform(np.eye(3), [0.0, 0.05 * np.sin(step / 9), 1.0])
 
 
-def run(mode, steps, config=CONFIG, noise_px=0.2, disparity_noise_px=0.1, world=RING, **more):
-    """A Slam, given ``more``, fed with the views at these steps, nothing where a step is None; and its Tracks."""
+def run(mode, steps, config=CONFIG, noise_px=0.2, disparity_noise_px=0.1, world=RING, resets=(), **more):
+    """A Slam, given ``more``, fed with the views at these steps, nothing where a step is None; and its Tracks.
+
+    resets: before which of them a new map is asked for.
+    """
     slam, tracks = Slam(RIG, mode, config, **more), []
     for i, step in enumerate(steps):
+        if i in resets:
+            slam.begin_anew()
         seen = NOTHING
         if step is not None:
             stamp_ns = i * FRAME_NS

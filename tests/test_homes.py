@@ -16,8 +16,9 @@ HOMES = {
     "openvino": ("features/",),
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
+    "viser": ("viewer/browser_page.py",),
     "pyrealsense2": ("sources/realsense.py",),
-    "rich": ("terminal.py", "terminal_calibration.py"),
+    "rich": ("terminal.py", "terminal_calibration.py", "dashboard.py"),
     "evo": (),
 }
 

@@ -79,7 +79,7 @@ def instead(board: Board, images: list[Uint8]) -> str:
     """What these images, in which the board was not found, show of other boards; empty when nothing is known."""
     for image in images:
         said = _other_markers(board, image) if board.kind == CHARUCO else ""
-        said = said or _other_chessboard(image, board) or _unwanted_markers(board, image)
+        said = said or _unwanted_markers(board, image) or _other_chessboard(image, board)
         if said:
             return said
     return ""

@@ -19,7 +19,7 @@ from slam.sources.images import read_image
 from slam.types import Uint8
 
 VIDEO_STEP_NS = 200_000_000  # between frames of a video that are looked at: a hand moves little in less
-PROBED_IMAGES = 5  # that are searched for another board when none shows the one that was named
+PROBED_IMAGES = 3  # that are searched for another board when none shows the one that was named
 UNKNOWN_CAMERA = rig_from_intrinsics((1.0, 1.0, 0.0, 0.0))  # of the size of the images, whatever it is
 
 Progress = Callable[[int, int], None]
@@ -55,6 +55,8 @@ def images_of(paths: Sequence[Path], passed: list[Dropped]) -> Iterator[tuple[st
     """Names and grey images; files that cannot be read are added to ``passed``."""
     several = len(paths) > 1
     for path in paths:
+        if not path.exists():
+            raise SourceError(f"{path}: does not exist; give a folder of images, images or a video")
         if path.is_dir() or path.suffix.lower() in SUFFIXES:
             for file in _files(path):
                 yield from _image(file, f"{path.name}/{file.name}" if several and path.is_dir() else file.name, passed)
@@ -70,8 +72,6 @@ def count_images(paths: Sequence[Path]) -> int:
 
 
 def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise SourceError(f"{path}: does not exist; give a folder of images, images or a video")
     return image_files(path) if path.is_dir() else [path]
 
 

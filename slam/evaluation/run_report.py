@@ -1,4 +1,7 @@
-"""What a run leaves behind. Every frame is on disk as soon as it is answered, so that a crash loses nothing."""
+"""What a run leaves behind. Every frame is on disk as soon as it is answered, so that a crash loses nothing.
+
+And so that a long run needs no memory for its records: they are read back when it ends.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ import json
 import shlex
 import sys
 import time
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,13 +20,13 @@ import numpy as np
 
 from slam.config import SlamConfig
 from slam.config import write_config as write_config_file
-from slam.errors import TrajectoryError
+from slam.errors import ConfigError, TrajectoryError
 from slam.evaluation import environment
 from slam.evaluation.ate import Align, AteResult, ate
 from slam.evaluation.plots import Effort, plot_error, plot_trajectory
 from slam.evaluation.rpe import rpe, rpe_per_second
 from slam.evaluation.run_folder import opened_run_folder, written_whole
-from slam.evaluation.summary import FrameRecord, Summary, effort_figures
+from slam.evaluation.summary import FrameRecord, Load, Summary, effort_figures, read_records
 from slam.export.ply import write_ply
 from slam.geometry import quat_xyzw_from_rotation
 from slam.trajectory import Trajectory, seconds_text, write_tum
@@ -42,8 +47,8 @@ class RunRecorder:
         self.folder = opened_run_folder(out)
         self._health = (self.folder / "health.jsonl").open("w", encoding="utf-8")
         self._causal = (self.folder / "trajectory_causal.txt").open("w", encoding="utf-8")
-        self._records: list[FrameRecord] = []
-        self._emitted: list[tuple[int, int, Float64]] = []  # stamp_ns, sub-map whose world it is, T_world_cam
+        self._count = 0
+        self._emitted: list[tuple[int, int, bytes]] = []  # stamp_ns, sub-map whose world it is, T_world_cam
         self._started_s = self._ended_s = time.perf_counter()
 
     def __enter__(self) -> RunRecorder:
@@ -56,28 +61,48 @@ class RunRecorder:
 
     def close(self) -> None:
         """Close the files that grow; what they hold stays."""
-        self._health.close()
-        self._causal.close()
+        with self._on_disk():
+            self._health.close()
+            self._causal.close()
 
     def write_config(self, config: SlamConfig, extra: dict[str, Any] | None = None) -> None:
         """Write the effective configuration as config.toml, ``extra`` as comments above it."""
         with written_whole(self.folder / "config.toml") as path:
             write_config_file(config, path, extra)
 
-    def add(self, track: Track, total_ms: float, dropped: int = 0, latency_ms: float | None = None) -> None:
-        """Record one answered frame.
+    def add(
+        self,
+        track: Track,
+        total_ms: float,
+        dropped: int = 0,
+        latency_ms: float | None = None,
+        load: Load | None = None,
+    ) -> FrameRecord:
+        """Record one answered frame. Raises ConfigError when the disk takes no more.
 
         ``dropped``: frames given up since the one before; ``latency_ms``: from the camera to the answer, in real time.
         """
         self._ended_s = time.perf_counter()
-        if not self._records:
+        if not self._count:
             self._started_s = self._ended_s - total_ms / 1e3
-        record = FrameRecord.of(track, total_ms, dropped, latency_ms, environment.memory_mb())
-        self._records.append(replace(record, covariance=None))  # the summary does without it, and a run can be long
-        self._health.write(json.dumps(asdict(record)) + "\n")
-        self._health.flush()
-        if track.T_world_cam is not None:
-            self._add_pose(record.stamp_ns, track.submap_id, track.T_world_cam)
+        self._count += 1
+        record = FrameRecord.of(track, total_ms, dropped, latency_ms, environment.memory_mb(), load)
+        with self._on_disk():
+            self._health.write(json.dumps(asdict(record)) + "\n")
+            self._health.flush()
+            if track.T_world_cam is not None:
+                self._add_pose(record.stamp_ns, track.submap_id, track.T_world_cam)
+        return record
+
+    def leave_out(self, seconds: float) -> None:
+        """Time in which the run was paused: it is no part of its speed."""
+        self._started_s += seconds
+
+    def save_map(self, snapshot: MapSnapshot) -> Path:
+        """Write map.ply as it is now; ``finish`` writes it again. Raises ConfigError when the disk takes no more."""
+        with self._on_disk(), written_whole(self.folder / "map.ply") as path:
+            write_ply(path, snapshot)
+        return self.folder / "map.ply"
 
     def finish(
         self,
@@ -97,21 +122,32 @@ class RunRecorder:
         and are left out of the error as emitted. ``submap_id``: of ``final``; poses emitted in the world of another
         sub-map are left out there too.
         """
-        self.close()
-        with written_whole(self.folder / "trajectory.txt") as path:
-            write_tum(path, final)
-        with written_whole(self.folder / "map.ply") as path:
-            write_ply(path, snapshot)
         align: Align = "se3" if mode.is_metric or metric_since_ns is not None else "sim3"
         figures, result = _errors(final, self._emitted_in(submap_id, metric_since_ns), ground_truth, align)
-        summary = self._summary(mode, snapshot, info or {}, figures, len(final))
-        self._draw(final, ground_truth, result, summary)
-        with written_whole(self.folder / "summary.json") as path:
-            summary.write(path)
+        with self._on_disk():
+            self.close()
+            with written_whole(self.folder / "trajectory.txt") as path:
+                write_tum(path, final)
+            self.save_map(snapshot)
+            records = read_records(self.folder / "health.jsonl")
+            summary = self._summary(records, mode, snapshot, info or {}, figures, len(final))
+            self._draw(records, final, ground_truth, result, summary)
+            with written_whole(self.folder / "summary.json") as path:
+                summary.write(path)
         return summary
 
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """Raises ConfigError instead of OSError."""
+        try:
+            yield
+        except OSError as error:
+            raise ConfigError(
+                f"{self.folder}: cannot be written ({error.strerror}); what is there stays, free some space for more"
+            ) from error
+
     def _add_pose(self, stamp_ns: int, submap_id: int, T_world_cam: Float64) -> None:
-        self._emitted.append((stamp_ns, submap_id, T_world_cam))
+        self._emitted.append((stamp_ns, submap_id, T_world_cam.tobytes()))  # half of what an array takes
         line = _tum_line(stamp_ns, T_world_cam)
         if submap_id == 0:
             self._causal.write(line)
@@ -123,15 +159,21 @@ class RunRecorder:
     def _emitted_in(self, submap_id: int, metric_since_ns: int | None) -> Trajectory:
         since_ns = -1 if metric_since_ns is None else metric_since_ns
         chosen = [(stamp, T) for stamp, submap, T in self._emitted if submap == submap_id and stamp > since_ns]
-        poses = np.array([T for _, T in chosen], np.float64).reshape(-1, 4, 4)
+        poses = np.array([np.frombuffer(T) for _, T in chosen], np.float64).reshape(-1, 4, 4)
         return Trajectory(np.array([stamp for stamp, _ in chosen], np.int64), poses)
 
     def _summary(
-        self, mode: Mode, snapshot: MapSnapshot, info: dict[str, Any], figures: dict[str, Any], placed: int
+        self,
+        records: list[FrameRecord],
+        mode: Mode,
+        snapshot: MapSnapshot,
+        info: dict[str, Any],
+        figures: dict[str, Any],
+        placed: int,
     ) -> Summary:
         notes = (*figures.pop("notes"), *info.get("notes", ()))
-        last_index = self._records[-1].index if self._records else -1
-        frames = max(int(info.get("frames", 0)), last_index + 1, len(self._records))
+        last_index = records[-1].index if records else -1
+        frames = max(int(info.get("frames", 0)), last_index + 1, len(records))
         return Summary(
             mode=mode.value,
             coverage_final=placed / frames if frames else 0.0,
@@ -147,13 +189,17 @@ class RunRecorder:
             audit=info.get("audit"),
             info={name: value for name, value in info.items() if name not in OWN_INFO},
             **figures,
-            **effort_figures(self._records, frames, self._ended_s - self._started_s),
+            **effort_figures(records, frames, self._ended_s - self._started_s),
         )
 
     def _draw(
-        self, final: Trajectory, ground_truth: Trajectory | None, result: AteResult | None, summary: Summary
+        self,
+        records: list[FrameRecord],
+        final: Trajectory,
+        ground_truth: Trajectory | None,
+        result: AteResult | None,
+        summary: Summary,
     ) -> None:
-        records = self._records
         effort = Effort(
             np.array([r.stamp_ns for r in records], np.int64),
             np.array([r.exit_layer for r in records], np.int64),

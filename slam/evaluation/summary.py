@@ -18,6 +18,15 @@ from slam.types import Float64, Track, TrackStatus
 LATENCY = "camera to answer"
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a run carries when a frame is answered."""
+
+    keyframes: int = 0
+    landmarks: int = 0
+    queue: int = 0
+
+
 @dataclass(frozen=True)
 class FrameRecord:
     """What health.jsonl keeps of a frame, and the summary is made of."""
@@ -42,12 +51,21 @@ class FrameRecord:
     position_sigma: float | None = None  # of the emitted pose in its sub-map's world; lengths of the map
     turn_sigma_deg: float | None = None  # and of its rotation; both of the axis that is known least
     memory_mb: float | None = None  # resident, of the run's own process
+    keyframes: int = 0  # of the map
+    landmarks: int = 0
+    queue: int = 0  # frames that wait, and problems that the graph has: 0 to 2
     covariance: list[float] | None = None  # of the pose in its tangent, rotation first; upper triangle, row by row
 
     @staticmethod
     def of(
-        track: Track, total_ms: float, dropped: int, latency_ms: float | None = None, memory_mb: float | None = None
+        track: Track,
+        total_ms: float,
+        dropped: int,
+        latency_ms: float | None = None,
+        memory_mb: float | None = None,
+        load: Load | None = None,
     ) -> FrameRecord:
+        load = load or Load()
         return FrameRecord(
             index=track.index,
             stamp_ns=int(track.stamp_ns),
@@ -69,8 +87,21 @@ class FrameRecord:
             position_sigma=_largest_sigma(track.covariance, slice(3, 6)),
             turn_sigma_deg=_degrees(_largest_sigma(track.covariance, slice(0, 3))),
             memory_mb=None if memory_mb is None else round(memory_mb, 1),
+            keyframes=load.keyframes,
+            landmarks=load.landmarks,
+            queue=load.queue,
             covariance=None if track.covariance is None else _upper(track.covariance),
         )
+
+
+def read_records(path: Path) -> list[FrameRecord]:
+    """The records of a health.jsonl without their covariances; a last line that was cut short is left out."""
+    records = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                records.append(FrameRecord(**{**json.loads(line), "covariance": None}))
+    return records
 
 
 def _largest_sigma(covariance: Float64 | None, part: slice) -> float | None:
@@ -108,7 +139,7 @@ class Summary:
     coverage_final: float  # of the final trajectory: frames that waited for a monocular start are placed afterwards
     keyframes: int
     landmarks: int
-    duration_s: float  # wall clock, first frame to last answer
+    duration_s: float  # wall clock, first frame to last answer, pauses left out
     fps: float  # processed / duration_s
     latency_ms: dict[str, dict[str, float]]  # stage, "total" and in real time "camera to answer" -> p50, p95, p99
     mean_exit_layer: float | None  # over frames that were matched

@@ -54,6 +54,12 @@ class Recognition:
         """A keyframe left the map."""
         self._index.remove(keyframe_id)
 
+    def forget_all(self) -> None:
+        """No place of before is recognised any more."""
+        for keyframe_id in self._map.keyframes:
+            self._index.remove(keyframe_id)
+        self._candidates.forget()
+
     def begin_anew(self) -> None:
         """The map has changed its shape: what was proposed before counts no more."""
         self._candidates.forget()

@@ -27,6 +27,7 @@ class Decisions:
     polls: tuple[str | None, ...]  # of the graph: None without an answer, "" with one, else why it failed
     layers: tuple[int, ...]  # of each match with a time limit: the layer it left for lack of time, 0 for none
     idle: bool  # whether there was time for what can wait
+    commands: tuple[str, ...] = ()  # that people gave at the viewer after the frame
 
 
 class DecisionLog:
@@ -44,8 +45,18 @@ class DecisionLog:
         self._file.close()
 
     def add(self, decisions: Decisions) -> None:
+        """Raises OSError."""
         self._file.write(json.dumps(asdict(decisions)) + "\n")
         self._file.flush()
+
+
+def keep_until(folder: Path, stamp_ns: int) -> None:
+    """Forget what was decided about later frames: they are not in the recording. Needs no space."""
+    path = folder / FILE_NAME
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["stamp_ns"] <= stamp_ns]
+    with path.open("r+", encoding="utf-8") as file:
+        file.truncate(len("".join(kept).encode()))
 
 
 def read_decisions(folder: Path) -> list[Decisions]:
@@ -62,7 +73,8 @@ def _parsed(path: Path, lines: list[str]) -> Iterator[Decisions]:
     for number, line in enumerate(lines, start=1):
         try:
             values = json.loads(line)
-            yield Decisions(**{**values, "polls": tuple(values["polls"]), "layers": tuple(values["layers"])})
+            lists = {name: tuple(values[name]) for name in ("polls", "layers", "commands") if name in values}
+            yield Decisions(**{**values, **lists})
         except (json.JSONDecodeError, TypeError, KeyError) as error:
             if number == len(lines):
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from slam.errors import SourceError
@@ -36,14 +37,20 @@ class Mailbox(Generic[Item]):
             self._item = item
             self._changed.notify_all()
 
-    def take(self, timeout_s: float) -> tuple[Item, int]:
+    def take(self, timeout_s: float, is_excused: Callable[[], bool] = lambda: False) -> tuple[Item, int]:
         """The newest unread item and how many were replaced since the last take; waits for one.
+
+        is_excused: whether the producer has said why it is silent; then waiting goes on.
 
         Raises Closed when there will be none, the producer's exception if it failed, and SourceError after
         ``timeout_s`` of silence.
         """
         with self._changed:
-            arrived = self._changed.wait_for(lambda: self._item is not None or self._is_closed, timeout_s)
+            arrived = False
+            while not arrived:
+                arrived = self._changed.wait_for(lambda: self._item is not None or self._is_closed, timeout_s)
+                if not is_excused():
+                    break
             if self._item is not None:
                 item, replaced = self._item, self._replaced
                 self._item, self._replaced = None, 0

@@ -148,6 +148,9 @@ class NoMapWriter:
     def answered(self, keyframe_id: int) -> None:
         """Nothing to do."""
 
+    def record(self) -> None:
+        """Nothing to do."""
+
     def close(self) -> None:
         """Nothing to do."""
 

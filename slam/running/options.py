@@ -15,6 +15,7 @@ from slam.data_files import data_dir
 from slam.errors import ConfigError
 from slam.rig_file import load_rig, rig_from_intrinsics
 from slam.sources import SOURCES, Source, open_source
+from slam.sources.camera_options import CameraOptions
 from slam.types import Mode
 
 LAUNCH_KEYS = {
@@ -34,7 +35,7 @@ class RunOptions:
     """One ``slam run``, as typed; None leaves it to the launch file, then to the recording."""
 
     source: str
-    path: Path | None = None
+    path: Path | str | None = None  # text where it is an address
     mode: str | None = None
     rig: str | None = None
     intrinsics: str | None = None  # fx,fy,cx,cy px
@@ -57,6 +58,11 @@ class RunOptions:
     final_ba_s: float | None = None  # a bundle adjustment of the whole map at the end
     map: Path | None = None  # file to go on with, or to make
     localize_only: bool = False  # in the map of that file, which stays as it is
+    viewer_host: str = "127.0.0.1"  # where the browser view is served; other machines reach it only at another address
+    viewer_port: int = 8080
+    viewer_stay: bool = False  # the viewer stays after the last frame, until Ctrl-C
+    camera: CameraOptions = CameraOptions()
+    telemetry: str | None = None  # PORT, HOST:PORT or a file
 
 
 def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:
@@ -152,6 +158,7 @@ def opened_source(options: RunOptions) -> Source:
         rig=_rig(options),
         depth_factor=options.depth_factor,
         max_frames=options.max_frames,
+        camera=options.camera,
     )
 
 

@@ -1,4 +1,7 @@
-"""Writes down what a run was given: every answered frame, lossless, with its stamps, depth, right image and IMU."""
+"""Writes down what a run was given: every answered frame, lossless, with its stamps, depth, right image and IMU.
+
+A disk that is slow or full ends the recording, never the run.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ import cv2
 import numpy as np
 
 from slam.camera import Rig
-from slam.errors import ConfigError, SourceError
+from slam.errors import ConfigError
 from slam.rig_file import write_rig
 from slam.trajectory import Trajectory, seconds_text, write_tum
 from slam.types import Frame, Uint8
 
-WAITING = 64  # frames that may wait for the disk; then the run waits too, for a frame that is lost can't be replayed
+WAITING = 64  # frames that may wait for the disk
 PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 FOLDERS = ("rgb", "depth", "right")
 
@@ -24,20 +27,22 @@ FOLDERS = ("rgb", "depth", "right")
 class RecordingWriter:
     """A recording as slam/sources/recorded.py reads it, written by a thread of its own. Use as a context manager.
 
-    Raises ConfigError when the folder holds files already, SourceError when the disk takes no more.
+    waits: for the disk, where nothing but the time is lost by it; a camera does not wait, and a frame that finds
+    WAITING before it is left out. Raises ConfigError when the folder holds files already.
     """
 
-    def __init__(self, folder: Path, rig: Rig, ground_truth: Trajectory | None) -> None:
+    def __init__(self, folder: Path, rig: Rig, ground_truth: Trajectory | None, waits: bool = True) -> None:
         if folder.exists() and any(folder.iterdir()):
             raise ConfigError(f"--record {folder}: holds files already; choose an empty or new folder")
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self._depth_factor = rig.depth_factor
+        self.written, self.left_out, self.failure = 0, 0, ""
+        self.last_ns = -1  # stamp of the last frame that is there whole
+        self._waits, self._depth_factor = waits, rig.depth_factor
         write_rig(rig, folder / "rig.toml")
         if ground_truth is not None:
             write_tum(folder / "groundtruth.txt", ground_truth)
         self._frames: queue.Queue[Frame | None] = queue.Queue(WAITING)
-        self._error: OSError | None = None
         self._thread = threading.Thread(target=self._write_all, name="record", daemon=True)
         self._thread.start()
 
@@ -49,26 +54,37 @@ class RecordingWriter:
     ) -> None:
         self._frames.put(None)
         self._thread.join()
-        if error is None:
-            self._check()
 
-    def add(self, frame: Frame) -> None:
-        """Hand a frame over; it is written a little later."""
-        self._check()
-        self._frames.put(frame)
+    def add(self, frame: Frame) -> bool:
+        """Hand a frame over; it is written a little later. False when it is left out."""
+        if self.failure:
+            return False
+        try:
+            self._frames.put(frame, block=self._waits)
+        except queue.Full:
+            self.left_out += 1
+            return False
+        return True
 
-    def _check(self) -> None:
-        if self._error is not None:
-            raise SourceError(f"--record {self.folder}: cannot be written ({self._error}); free some space there")
+    def notes(self) -> list[str]:
+        """What is missing, in sentences."""
+        notes = []
+        if self.failure:
+            notes.append(f"the recording {self.folder} ends after {self.written} frames: {self.failure}")
+        if self.left_out:
+            notes.append(f"the recording {self.folder} lacks {self.left_out} frames, for which the disk was too slow")
+        return notes
 
     def _write_all(self) -> None:
         while (frame := self._frames.get()) is not None:
-            if self._error is not None:
-                continue  # the reader hears of it at the next frame; nobody must wait for a full queue
+            if self.failure:
+                continue  # nobody must wait for a full queue
             try:
                 self._write(frame)
             except OSError as error:
-                self._error = error
+                self.failure = f"it cannot be written ({error.strerror}); free some space there"
+            else:
+                self.written, self.last_ns = self.written + 1, frame.stamp_ns
 
     def _write(self, frame: Frame) -> None:
         if frame.imu is not None:

@@ -4,36 +4,44 @@ from __future__ import annotations
 
 import shlex
 import sys
-from contextlib import closing, nullcontext
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slam.config import SlamConfig
 from slam.errors import SlamError
 from slam.evaluation.run_report import RunRecorder
-from slam.evaluation.summary import Summary
+from slam.evaluation.summary import FrameRecord, Summary
 from slam.graph import Graph, InlineGraph
 from slam.mapfile.contents import LoadedMap
 from slam.mapfile.merge import compacted
 from slam.pipeline import Slam
+from slam.running.controls import stay_open
 from slam.running.decisions import Decisions, read_decisions
 from slam.running.feed import Fed
 from slam.running.graph_process import GraphProcess
-from slam.running.loop import Loop, OnProgress
+from slam.running.loop import Loop, OnProgress, Progress
 from slam.running.mailbox import Mailbox
 from slam.running.map_writer import map_writer, restored_map
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
 from slam.running.punctual import PunctualGraph
 from slam.running.run_memory import RunMemory
 from slam.running.scripted import LoggedGraph, ScriptedGraph
+from slam.running.self_calibration import find_camera
 from slam.running.stopping import StopSignals, deaf_to_ctrl_c
+from slam.running.telemetry import Telemetry, opened_telemetry
 from slam.running.threads import one_thread_per_worker
 from slam.running.timing import Clock, Script, Timing, by_stamp
 from slam.running.warm_up import frame_rate, settled_memory, warm_up
-from slam.sources import Source
+from slam.sources import LiveSource, Source, live
+from slam.types import Track, TrackStatus
 from slam.viewer.choice import opened_viewer
 from slam.viewer.process import Viewer
 from slam.viewer.window import has_display
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +51,27 @@ class RunResult:
     error: SlamError | None = None  # what ended the run early; everything before it is written
 
 
-def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
+def run(options: RunOptions, on_progress: OnProgress, say: Say = lambda _: None) -> RunResult:
     """Run to the end of the source, to --max-frames or to Ctrl-C (SIGTERM), and write everything a run leaves.
 
+    ``say`` is told, in sentences, what people must know while the run goes on.
     Raises SlamError for bad input that is known before the first frame.
     """
     options, launch_settings = with_launch_file(options)
     config = effective_config(options, launch_settings)
     one_thread_per_worker(config.run.seed)
     source = opened_source(options)
+    camera = live(source)
+    options = replace(options, realtime=options.realtime or camera is not None)
     decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
     beside, graph = _graph(options, config.run.graph_frames)
-    with closing(beside) if beside is not None else nullcontext():  # whatever happens, no process is left
+    with (
+        _closing(camera),
+        _closing(beside),
+        opened_telemetry(options.telemetry) as telemetry,
+    ):  # whatever happens, no process is left and no device held
+        if camera is not None and camera.guesses_camera:
+            _calibrate_by_itself(camera, config, on_progress)
         restored = restored_map(options, config, source)
         fps = _rate_to_hold(options, config, source)
         compact = restored and compacted(restored)
@@ -65,11 +82,12 @@ def run(options: RunOptions, on_progress: OnProgress) -> RunResult:
         observed: Mailbox[Fed] = Mailbox()  # where frames wait in real time
         timing = _timing(source, slam, graph, decisions or {}, observed)
         with deaf_to_ctrl_c():
-            viewer = opened_viewer(options.viewer, options.screenshot)
+            viewer = opened_viewer(options.viewer, options.screenshot, options.viewer_host, options.viewer_port)
+        if viewer.address:
+            say(f"the map is shown at {viewer.address}")
         with RunRecorder(options.out) as recorder:
-            return _answered(
-                Ready(options, config, source, restored, slam, viewer, recorder, timing, observed), on_progress
-            )
+            ready = Ready(options, config, source, restored, slam, viewer, recorder, timing, observed, telemetry, say)
+            return _answered(ready, on_progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +103,8 @@ class Ready:
     recorder: RunRecorder
     timing: Timing
     observed: Mailbox[Fed]
+    telemetry: Telemetry
+    say: Say
 
 
 def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
@@ -92,20 +112,32 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
     options, recorder = run.options, run.recorder
     header = {"command": command_line(), "rig": run.source.rig.name}
     recorder.write_config(run.config, header)
-    with StopSignals() as stop, RunMemory(options.record, run.source, run.config, header) as memory:
+    with StopSignals() as stop, _memory(run, header) as memory:
         map_file = map_writer(options, run.config, run.source, run.restored, run.slam)
         loop = Loop(
             *(run.source, run.slam, run.config, recorder, run.viewer, stop, on_progress),
-            *(run.timing, memory, run.observed, map_file),
+            *(run.timing, memory, run.observed, map_file, run.telemetry),
         )
         with settled_memory():
             ending = loop.run(options.realtime)
+        memory.close()
         run.slam.finish()
         map_file.close()
         loop.show_last()
-        run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
+        stays = options.viewer_stay and run.viewer.is_live and ending is None
+        if not stays:
+            run.viewer.close(options.screenshot or _default_screenshot(options, recorder))
         summary = loop.finish(options, ending, command_line())
+        if stays:
+            run.say(f"everything is written to {recorder.folder}; the viewer stays until Ctrl-C")
+            stay_open(run.viewer, stop)
+            run.viewer.close(options.screenshot)
     return RunResult(summary, recorder.folder, ending if isinstance(ending, SlamError) else None)
+
+
+def _memory(run: Ready, header: dict[str, str]) -> RunMemory:
+    options = run.options
+    return RunMemory(options.record, run.source, run.config, header, waits=not options.realtime)
 
 
 def _timing(
@@ -126,6 +158,25 @@ def _rate_to_hold(options: RunOptions, config: SlamConfig, source: Source) -> fl
     if options.decisions:
         return 0.0
     return config.run.fps or (frame_rate(source) if options.realtime else 0.0)
+
+
+def _calibrate_by_itself(camera: LiveSource, config: SlamConfig, on_progress: OnProgress) -> None:
+    """Give the camera the rig that its pictures show."""
+    count, start_s = 0, time.perf_counter()
+
+    def told(track: Track, doing: str) -> None:
+        nonlocal count
+        count += 1
+        shown = replace(track, status=TrackStatus.INITIALIZING, reason=doing)
+        on_progress(Progress(count, 0, count / (time.perf_counter() - start_s), FrameRecord.of(shown, 0.0, 0)))
+
+    found = find_camera(camera, config, told)
+    camera.rig = found.rig
+    camera.notes.append(found.note)
+
+
+def _closing(thing: LiveSource | GraphProcess | None) -> AbstractContextManager[object]:
+    return nullcontext() if thing is None else closing(thing)
 
 
 def _graph(options: RunOptions, frames: int) -> tuple[GraphProcess | None, LoggedGraph | ScriptedGraph]:
@@ -149,7 +200,7 @@ def command_line() -> str:
 
 
 def _default_screenshot(options: RunOptions, recorder: RunRecorder) -> Path | None:
-    """Where there is no display, the viewer's picture is written beside the other results."""
-    if options.viewer == "none" or has_display():
+    """Where there is no display for its window, the viewer's picture is written beside the other results."""
+    if options.viewer != "open3d" or has_display():
         return None
     return recorder.folder / "viewer.png"

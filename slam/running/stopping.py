@@ -37,6 +37,11 @@ class StopSignals:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether somebody asked for the end."""
+        return bool(self._heard)
+
     def check(self) -> None:
         """Raises Stopped once a signal came."""
         if self._heard:

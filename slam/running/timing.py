@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from slam.running.mailbox import Mailbox
 from slam.running.scripted import LoggedGraph, ScriptedGraph
 from slam.sources import Source
 from slam.types import Frame
+from slam.viewer.commands import ViewerCommand
 
 
 class Timing(Protocol):
@@ -29,7 +30,11 @@ class Timing(Protocol):
         """Whether there is time for what can wait, once the frame is answered."""
         ...
 
-    def end(self, fed: Fed, is_idle: bool) -> Decisions:
+    def begins_anew(self, fed: Fed, asked: Sequence[ViewerCommand]) -> bool:
+        """Whether a new map begins after the frame; ``asked``: what people asked after it."""
+        ...
+
+    def end(self, fed: Fed, is_idle: bool, asked: Sequence[ViewerCommand] = ()) -> Decisions:
         """What was decided about the frame."""
         ...
 
@@ -49,9 +54,13 @@ class Clock:
     def is_idle(self, fed: Fed) -> bool:
         return self._observed.is_empty
 
-    def end(self, fed: Fed, is_idle: bool) -> Decisions:
-        early = tuple(self._video.left_early)
-        return Decisions(fed.frame.index, fed.frame.stamp_ns, fed.dropped, self._graph.polls(), early, is_idle)
+    def begins_anew(self, fed: Fed, asked: Sequence[ViewerCommand]) -> bool:
+        return ViewerCommand.RESET in asked
+
+    def end(self, fed: Fed, is_idle: bool, asked: Sequence[ViewerCommand] = ()) -> Decisions:
+        early, commands = tuple(self._video.left_early), tuple(command.value for command in asked)
+        polls = self._graph.polls()
+        return Decisions(fed.frame.index, fed.frame.stamp_ns, fed.dropped, polls, early, is_idle, commands)
 
 
 class Script:
@@ -76,7 +85,10 @@ class Script:
     def is_idle(self, fed: Fed) -> bool:
         return self._decisions[fed.frame.stamp_ns].idle
 
-    def end(self, fed: Fed, is_idle: bool) -> Decisions:
+    def begins_anew(self, fed: Fed, asked: Sequence[ViewerCommand]) -> bool:
+        return ViewerCommand.RESET.value in self._decisions[fed.frame.stamp_ns].commands
+
+    def end(self, fed: Fed, is_idle: bool, asked: Sequence[ViewerCommand] = ()) -> Decisions:
         return self._decisions[fed.frame.stamp_ns]
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from slam.camera import Rig
 from slam.pipeline import Slam
-from slam.sources import Source
+from slam.sources import Source, live
 from slam.types import Frame
 
 RATE_FRAMES = 10
@@ -40,6 +40,9 @@ def settled_memory() -> Iterator[None]:
 
 
 def frame_rate(source: Source) -> float:
-    """Frames per second by the first stamps of a recording, 0 when it has fewer than two frames."""
+    """Frames per second by the first stamps of a recording, 0 when it has fewer than two frames; a camera's claim."""
+    camera = live(source)
+    if camera is not None:
+        return camera.fps
     stamps_ns = [frame.stamp_ns for frame in islice(source, RATE_FRAMES)]
     return 1e9 / float(np.median(np.diff(stamps_ns))) if len(stamps_ns) > 1 else 0.0

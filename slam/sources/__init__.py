@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from slam.camera import Rig
 from slam.errors import SourceError
@@ -45,18 +45,24 @@ class Source(Protocol):
 
 
 class LiveSource(Source, Protocol):
-    """A device. Its length is 0, its frames come once and iterating again goes on; stamps are of a monotonic clock.
+    """A device. Its length is 0, its frames come once; iterating again goes on with the next, which is frame 0 then.
 
-    Iterating blocks until the next frame and raises SourceError once the device is gone for good. Whoever reads from
-    it notices when it falls silent.
+    Stamps are of a monotonic clock. Iterating blocks until the next frame and raises SourceError once the device is
+    gone for good. Whoever reads from it notices when it falls silent.
     """
 
     fps: float  # that the device promises, 0 where it says nothing
+    guesses_camera: bool  # nobody calibrated it: the rig is a guess
     is_reconnecting: bool  # the device is gone and is being sought, within a bound of its own: silence is no error yet
     notes: list[str]  # what the user must be told: settings that the device did not take, reconnections
 
     def close(self) -> None:
         """Release the device; an iteration that goes on ends soon after."""
+
+
+def live(source: Source) -> LiveSource | None:
+    """The source, where it is a device."""
+    return cast(LiveSource, source) if source.is_live else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ SOURCES = {
     "folder": "slam.sources.folder:open_folder",
     "video": "slam.sources.video:open_video",
     "recorded": "slam.sources.recorded:open_recorded",
+    "webcam": "slam.sources.webcam:open_webcam",
 }
 WITHOUT_PATH = ("demo", "webcam")
 ADDRESSES = ("webcam",)  # whose path is no file: a device number, an address of the network

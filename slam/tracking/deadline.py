@@ -35,6 +35,10 @@ class Deadline:
         used_ms = (self._clock() - self._start_s) * 1e3
         return max(self._interval_ms, self._beside_ms or 0.0) - used_ms - (self._after_ms or 0.0)
 
+    def lift(self) -> None:
+        """No frame comes any more: there is no hurry, and what is still matched must not depend on the clock."""
+        self._interval_ms = math.inf
+
     def end(self, ms: Mapping[str, float]) -> None:
         """The frame is answered; ``ms``: stage -> milliseconds."""
         self._after_ms = _mixed(self._after_ms, sum(ms.get(stage, 0.0) for stage in AFTER))

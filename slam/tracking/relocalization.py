@@ -20,6 +20,11 @@ class Relocalizer:
     def __init__(self, tracker: Tracker, config: RelocalizationConfig, places_like: PlacesLike) -> None:
         self._tracker, self._config, self._places_like = tracker, config, places_like
         self._turn = 0
+        self._first_id = 0
+
+    def look_from(self, keyframe_id: int) -> None:
+        """Keyframes before this one are tried no more."""
+        self._first_id = keyframe_id
 
     def relocalize(self, observation: Observation, world: Map) -> TrackResult:
         """The first try that places the frame, or the last failure."""
@@ -39,7 +44,7 @@ class Relocalizer:
         newest = world.last_keyframe.keyframe_id
         alike = [k for k in self._places_like(observation, self._config.tries - 1) if k != newest]
         chosen = [newest, *alike[: max(0, self._config.tries - 2)]]
-        others = [k for k in reversed(world.keyframes) if k not in chosen]
+        others = [k for k in reversed(world.keyframes) if k >= self._first_id and k not in chosen]
         wanted = min(self._config.tries - len(chosen), len(others))
         chosen += [others[(self._turn + i) % len(others)] for i in range(wanted)]
         self._turn += wanted

@@ -32,16 +32,24 @@ def exit_color(exit_layer: int, num_layers: int) -> Color:
 
 def draw_panel(update: ViewerUpdate, height_px: int = 0) -> Uint8:
     """(H, 480, 3) RGB: image on top, legend of exit layers, figures below; at least ``height_px`` high."""
-    image = _annotated(update)
-    needed = len(image) + LEGEND_PX + LINE_PX * len(update.figures) + MARGIN_PX
+    picture = draw_picture(update)
+    needed = len(picture) + LINE_PX * len(update.figures) + MARGIN_PX
     panel = np.full((max(height_px, needed), WIDTH_PX, 3), BACKGROUND, np.uint8)
-    panel[: len(image)] = image
-    _draw_legend(panel, len(image), update)
+    panel[: len(picture)] = picture
     for row, (name, value) in enumerate(update.figures):
-        y = len(image) + LEGEND_PX + LINE_PX * row + 18
+        y = len(picture) + LINE_PX * row + 18
         _write(panel, name, (MARGIN_PX, y), FAINT)
         _write(panel, value, (150, y), TEXT)
     return panel
+
+
+def draw_picture(update: ViewerUpdate) -> Uint8:
+    """(H, 480, 3) RGB: the image with its matches, and the legend of exit layers below."""
+    image = _annotated(update)
+    picture = np.full((len(image) + LEGEND_PX, WIDTH_PX, 3), BACKGROUND, np.uint8)
+    picture[: len(image)] = image
+    _draw_legend(picture, len(image), update)
+    return picture
 
 
 def _annotated(update: ViewerUpdate) -> Uint8:

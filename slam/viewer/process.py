@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib.util
 import multiprocessing
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from slam.errors import MissingExtraError
+from slam.viewer.commands import GONE, Asked, ViewerCommand
 from slam.viewer.process_main import CLOSE, READY, run_viewer
 from slam.viewer.update import ViewerUpdate
 
 CLOSE_TIMEOUT_S = 20.0
-GONE = (BrokenPipeError, ConnectionError, EOFError, OSError)
 
 
 class Viewer(Protocol):
@@ -22,9 +23,14 @@ class Viewer(Protocol):
 
     is_live: bool  # whether people watch while the run goes on
     note: str  # what the report should say about the viewer, "" when all is well
+    address: str  # where to look with a browser, "" where there is no such place
 
     def show(self, update: ViewerUpdate) -> None:
         """Show the newest state; returns at once."""
+
+    def commands(self) -> tuple[ViewerCommand, ...]:
+        """What people asked since the last call; returns at once."""
+        ...
 
     def close(self, screenshot: Path | None = None) -> None:
         """End the viewer; the last update goes into ``screenshot`` (PNG) first."""
@@ -34,10 +40,14 @@ class NullViewer:
     """Shows nothing."""
 
     is_live = False
-    note = ""
+    note = address = ""
 
     def show(self, update: ViewerUpdate) -> None:
         """Do nothing."""
+
+    def commands(self) -> tuple[ViewerCommand, ...]:
+        """Nobody asks anything."""
+        return ()
 
     def close(self, screenshot: Path | None = None) -> None:
         """Do nothing."""
@@ -45,23 +55,31 @@ class NullViewer:
 
 def require_open3d() -> None:
     """Raises MissingExtraError when Open3D is not installed."""
-    if importlib.util.find_spec("open3d") is None:
+    require("open3d", "the viewer needs Open3D", "viewer")
+
+
+def require(package: str, need: str, extra: str) -> None:
+    """Raises MissingExtraError, with what needs the package and the extra that brings it, when it is not installed."""
+    if importlib.util.find_spec(package) is None:
         raise MissingExtraError(
-            "the viewer needs Open3D; install it with: pip install 'earlybird-slam[viewer]', or run with --viewer none"
+            f"{need}; install it with: pip install 'earlybird-slam[{extra}]', or run with --viewer none"
         )
 
 
 class ProcessViewer:
-    """Open3D in a spawned process, fed through one slot: a newer update replaces one that is not yet sent.
+    """A viewer in a spawned process, fed through one slot: a newer update replaces one that is not yet sent.
 
     A thread sends, whenever the process says it is ready, so ``show`` never blocks. When the process dies the viewer
-    goes quiet and ``note`` says so. Raises MissingExtraError when Open3D is not installed.
+    goes quiet and ``note`` says so. ``main`` runs there, with both connections and ``args``; it is Open3D's window
+    unless it is said otherwise. Raises MissingExtraError when Open3D is not installed.
     """
 
     is_live = True
+    address = ""
 
-    def __init__(self) -> None:
-        require_open3d()
+    def __init__(self, main: Callable[..., None] = run_viewer, args: tuple[Any, ...] = ()) -> None:
+        if main is run_viewer:
+            require_open3d()
         self.note = ""
         self._changed = threading.Condition()
         self._newest: ViewerUpdate | None = None
@@ -69,9 +87,12 @@ class ProcessViewer:
         self._screenshot: Path | None = None
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=run_viewer, args=(theirs,), name="slam-viewer", daemon=True)
+        commands, asking = context.Pipe(duplex=False)  # of its own: read by the run itself, without a thread
+        self._asked = Asked(commands)
+        self._process = context.Process(target=main, args=(theirs, asking, *args), name="slam-viewer", daemon=True)
         self._process.start()
         theirs.close()
+        asking.close()
         self._sender = threading.Thread(target=self._send_all, args=(self._connection,), daemon=True)
         self._sender.start()
 
@@ -84,6 +105,10 @@ class ProcessViewer:
         with self._changed:
             self._newest = update
             self._changed.notify()
+
+    def commands(self) -> tuple[ViewerCommand, ...]:
+        """What people asked since the last call; CLOSED, once, when they can ask no more."""
+        return self._asked.take()
 
     def close(self, screenshot: Path | None = None) -> None:
         """Show the last update, write the screenshot, end the process; waits at most 20 s."""
@@ -98,6 +123,7 @@ class ProcessViewer:
         if screenshot is not None and not screenshot.is_file() and "screenshot" not in self.note:
             self.note = f"{self.note}; no screenshot was written".removeprefix("; ")
         self._connection.close()
+        self._asked.close()
 
     def _send_all(self, connection: Connection) -> None:
         try:

@@ -16,6 +16,8 @@ FRUSTUM_SHARE = 0.028  # depth of a keyframe's frustum in scene radii
 CURRENT_SHARE = 0.06
 HALF_WIDTH = 0.62  # of a frustum at depth 1
 BEHIND_ABOVE = np.array([0.45, -0.62, -0.85])  # from the middle of the map to the eye: x right, y down, z forward
+FOLLOW_EYE, FOLLOW_TARGET = (0.0, -0.16, -0.42), (0.0, 0.0, 0.5)  # in the followed camera's frame, in scene radii
+MAX_PATH = 4000  # points of a path: two minutes of every frame, then every second one
 FRUSTUM_LINES = np.array([[0, 1], [0, 2], [0, 3], [0, 4], [1, 2], [2, 3], [3, 4], [4, 1]])
 
 
@@ -50,11 +52,11 @@ def scene_of(update: ViewerUpdate) -> Scene:
     truth = np.zeros((0, 3)) if update.ground_truth_world is None else update.ground_truth_world
     return Scene(
         points=points[near],
-        colors=_bright(snapshot.colors[:MAX_POINTS][near]),
+        colors=bright(snapshot.colors[:MAX_POINTS][near]),
         lines=(
             frusta(snapshot.T_world_keyframes, FRUSTUM_SHARE * radius, aspect, KEYFRAMES),
-            polyline(truth, TRUTH),
-            polyline(snapshot.trajectory_world, TRAJECTORY),
+            polyline(thinned(truth), TRUTH),
+            polyline(thinned(snapshot.trajectory_world), TRAJECTORY),
             frusta(current, CURRENT_SHARE * radius, aspect, CURRENT),
         ),
         center=center,
@@ -77,6 +79,14 @@ def polyline(points: Float64, color: tuple[float, float, float]) -> Lines:
     starts = np.arange(max(len(points) - 1, 0))
     segments = np.column_stack([starts, starts + 1])
     return Lines(np.nan_to_num(points), segments[np.all(whole[segments], axis=1)], color)
+
+
+def thinned(path: Float64) -> Float64:
+    """At most ``MAX_PATH`` of the points (N, 3) and the last; the same ones while the path grows, until it doubles."""
+    step = 1
+    while len(path) > step * MAX_PATH:
+        step *= 2
+    return path if step == 1 else np.concatenate([path[::step], path[-1:]])
 
 
 def bold(scene: Scene, share: float) -> Scene:
@@ -104,6 +114,22 @@ def overview(scene: Scene, tan_half_width: float, tan_half_height: float, covere
         depth = float(np.median(ahead))
         eye += depth * np.array([*off_center, 1 - max(1.15 * fill, 0.5)])
     return transform(R_world_eye, scene.center + R_world_eye @ eye)
+
+
+def behind(T_world_cam: Float64, radius: float) -> tuple[Float64, Float64]:
+    """Where to stand (3,) and what to look at (3,) to follow a camera: behind it, and a little above."""
+    places_cam = radius * np.array([FOLLOW_EYE, FOLLOW_TARGET])
+    eye, target = apply(T_world_cam, places_cam)
+    return eye, target
+
+
+def looking(eye: Float64, target: Float64) -> Float64:
+    """T_world_eye (4, 4) of an eye that looks at a point, level with the world."""
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    down = np.array([0.0, 1.0, 0.0]) if abs(forward[1]) < 0.99 else np.array([0.0, 0.0, -np.sign(forward[1])])
+    right = np.cross(down, forward)
+    right /= np.linalg.norm(right)
+    return transform(np.column_stack([right, np.cross(forward, right), forward]), eye)
 
 
 def billboard(T_eye_world: Float64, corners_eye: Float64) -> Float64:
@@ -138,6 +164,6 @@ def _places(scene: Scene) -> Float64:
     return places[np.linalg.norm(places - scene.center, axis=1) <= 1.15 * scene.radius]
 
 
-def _bright(colors: np.ndarray) -> Float64:
+def bright(colors: np.ndarray) -> Float64:
     """Colours that stand out from the dark background: the darkest are lifted, hue kept."""
     return 0.22 + 0.78 * (colors.astype(np.float64) / 255) ** 0.8

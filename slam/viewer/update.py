@@ -36,8 +36,12 @@ def viewer_update(
     num_layers: int,
     fps: float,
     ground_truth_world: Float64 | None = None,
+    said: str = "",
 ) -> ViewerUpdate:
-    """The update after ``frame`` was answered with ``track``; the picture is made small, the map is thinned."""
+    """The update after ``frame`` was answered with ``track``; the picture is made small, the map is thinned.
+
+    ``said``: what came of the last command, "" when there was none.
+    """
     image, scale = _small(frame)
     return ViewerUpdate(
         snapshot=_thinned(snapshot),
@@ -46,7 +50,7 @@ def viewer_update(
         is_matched=track.landmark_ids >= 0,
         exit_layer=track.exit_layer,
         num_layers=num_layers,
-        figures=_figures(track, snapshot, fps),
+        figures=_figures(track, snapshot, fps) + ((("asked", said),) if said else ()),
         T_world_cam=track.T_world_cam,
         ground_truth_world=ground_truth_world,
     )

@@ -13,8 +13,10 @@ import numpy as np
 
 from slam.geometry import invert
 from slam.types import Float64, Uint8
+from slam.viewer.commands import Ask
+from slam.viewer.keys import WindowKeys
 from slam.viewer.panel import draw_panel
-from slam.viewer.scene import BACKGROUND, Lines, Scene, billboard, bold, overview, scene_of
+from slam.viewer.scene import BACKGROUND, Lines, Scene, behind, billboard, bold, looking, overview, scene_of
 from slam.viewer.update import ViewerUpdate
 
 TITLE = "Earlybird SLAM"
@@ -36,12 +38,12 @@ def has_display() -> bool:
 class MapWindow:
     """The scene in an Open3D window. Raises RuntimeError when no window can be made."""
 
-    def __init__(self, size_px: tuple[int, int] = SIZE_PX, visible: bool = True) -> None:
+    def __init__(self, size_px: tuple[int, int] = SIZE_PX, visible: bool = True, ask: Ask = lambda _: None) -> None:
         import open3d as o3d
 
         self._o3d = o3d
         o3d.utility.set_verbosity_level(o3d.utility.VerbosityLevel.Error)
-        self._vis = o3d.visualization.Visualizer()
+        self._vis = o3d.visualization.VisualizerWithKeyCallback()
         if not self._vis.create_window(TITLE, *size_px, visible=visible):
             raise RuntimeError("Open3D could not open a window")
         option = self._vis.get_render_option()
@@ -54,6 +56,9 @@ class MapWindow:
         self._is_filled = False
         self._T_eye_world_set: Float64 | None = None  # the view we chose; the user's is left alone
         self._radius = 1.0
+        self._keys = WindowKeys(ask)
+        self._keys.listen(self._vis)
+        self._last: tuple[ViewerUpdate, bool] | None = None
 
     def embolden(self, factor: float) -> None:
         """Draw points and lines wider than usual, for a picture that will be made small."""
@@ -61,15 +66,22 @@ class MapWindow:
 
     def show(self, update: ViewerUpdate, with_panel: bool) -> None:
         """Draw an update; ``with_panel`` puts the picture into the window's corner."""
+        self._last = update, with_panel
         scene = scene_of(update)
         self._radius = scene.radius
-        self._fill(bold(scene, LINE_SHARE * self._boldness))
-        self._look_at(scene, PANEL_SHARE if with_panel else 0.0)
+        self._fill(bold(self._keys.shown(scene), LINE_SHARE * self._boldness))
+        if self._keys.follows and update.T_world_cam is not None:
+            self._look_from(looking(*behind(update.T_world_cam, scene.radius)), scene)
+        else:
+            self._look_over(scene, PANEL_SHARE if with_panel else 0.0)
         if with_panel:
-            self._set_panel(draw_panel(update))
+            self._set_panel(draw_panel(self._keys.annotated(update)))
 
     def draw(self) -> bool:
         """Handle the user's input and draw; False once the window was closed."""
+        if self._keys.is_changed and self._last is not None:
+            self._keys.is_changed = False
+            self.show(*self._last)
         if self._panel is not None:
             self._hold_panel()
         alive = bool(self._vis.poll_events())
@@ -103,16 +115,22 @@ class MapWindow:
         line_set.lines = self._o3d.utility.Vector2iVector(lines.segments.astype(np.int32))
         line_set.colors = self._o3d.utility.Vector3dVector(np.tile(lines.color, (len(lines.segments), 1)))
 
-    def _look_at(self, scene: Scene, covered: float) -> None:
+    def _look_over(self, scene: Scene, covered: float) -> None:
+        """Look over the whole map, unless the user has turned the view."""
+        view = self._vis.get_view_control().convert_to_pinhole_camera_parameters()
+        is_ours = self._T_eye_world_set is None or np.allclose(view.extrinsic, self._T_eye_world_set, atol=1e-3)
+        if is_ours or self._keys.wants_all:
+            K = view.intrinsic.intrinsic_matrix
+            self._look_from(overview(scene, K[0, 2] / K[0, 0], K[1, 2] / K[1, 1], covered), scene)
+        self._keys.wants_all = False
+
+    def _look_from(self, T_world_eye: Float64, scene: Scene) -> None:
         control = self._vis.get_view_control()
         view = control.convert_to_pinhole_camera_parameters()
-        if self._T_eye_world_set is not None and not np.allclose(view.extrinsic, self._T_eye_world_set, atol=1e-3):
-            return
         self._vis.reset_view_point(True)  # takes the size of the grown map in
         control.set_constant_z_near(Z_NEAR_SHARE * scene.radius)
         control.set_constant_z_far(40 * scene.radius)
-        K = view.intrinsic.intrinsic_matrix
-        view.extrinsic = invert(overview(scene, K[0, 2] / K[0, 0], K[1, 2] / K[1, 1], covered))
+        view.extrinsic = invert(T_world_eye)
         control.convert_from_pinhole_camera_parameters(view, allow_arbitrary=True)
         self._T_eye_world_set = np.array(control.convert_to_pinhole_camera_parameters().extrinsic)
 
@@ -134,6 +152,7 @@ class MapWindow:
         x = np.array([width - w, width, width, width - w])
         y = np.array([0, 0, w, w]) * [1, 1, self._panel_aspect, self._panel_aspect]
         depth = 1.5 * Z_NEAR_SHARE * self._radius
+        depth *= "panel" not in self._keys.hidden  # a panel without size is not seen
         corners = depth * np.column_stack([(x - K[0, 2]) / K[0, 0], (y - K[1, 2]) / K[1, 1], np.ones(4)])
         self._panel.vertices = self._o3d.utility.Vector3dVector(billboard(np.array(view.extrinsic), corners))
         self._vis.update_geometry(self._panel)

@@ -1,6 +1,7 @@
 """A run that dropped, hurried and waited is replayed to the byte from what it recorded."""
 
 import json
+import time
 from dataclasses import replace
 
 import cv2
@@ -12,9 +13,9 @@ from test_graph_process import problem
 from slam.camera import Camera, Rig
 from slam.errors import ConfigError, SourceError
 from slam.graph import InlineGraph
-from slam.running.decisions import FILE_NAME, DecisionLog, Decisions, read_decisions
+from slam.running.decisions import FILE_NAME, DecisionLog, Decisions, keep_until, read_decisions
 from slam.running.feed import InertialStore
-from slam.running.recording import RecordingWriter
+from slam.running.recording import WAITING, RecordingWriter
 from slam.running.scripted import LoggedGraph, ScriptedGraph
 from slam.sources import open_source
 from slam.types import Frame, ImuSamples, Mode
@@ -40,6 +41,16 @@ def test_a_realtime_run_and_its_replay_leave_the_same_bytes(slam, tmp_path, mode
         assert (tmp_path / "live" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
     live, again = (json.loads((tmp_path / n / "summary.json").read_text()) for n in ("live", "again"))
     assert (live["hurried"], live["exit_histogram"]) == (again["hurried"], again["exit_histogram"])
+
+
+def test_frames_placed_after_the_end_of_a_hurried_run_are_replayed_too(slam, tmp_path):
+    args = ("--mode", "mono", "--realtime", "--fps", "2000", "--viewer", "none")
+    for frames in (10, 11):  # the monocular map has just begun: those before it still wait
+        tape = f"tape{frames}"
+        assert slam("run", "demo", *args, "--max-frames", frames, "--record", tape, "--out", f"live{frames}").code == 0
+        assert slam("replay", tape, "--viewer", "none", "--out", f"again{frames}").code == 0
+        live, again = (tmp_path / f"{name}{frames}" / "trajectory.txt" for name in ("live", "again"))
+        assert live.read_bytes() == again.read_bytes()
 
 
 def test_decisions_are_read_back(tmp_path):
@@ -94,12 +105,39 @@ def test_a_folder_with_files_is_not_recorded_into(tmp_path):
         RecordingWriter(tmp_path, RIG, None)
 
 
-def test_a_disk_that_takes_no_more_is_an_error_with_a_way_out(tmp_path):
+def test_a_disk_that_takes_no_more_ends_the_recording_and_says_so(tmp_path):
     writer = RecordingWriter(tmp_path / "tape", RIG, None)
-    (tmp_path / "tape" / "imu.csv").mkdir()  # nothing can be appended to a folder
-    with pytest.raises(SourceError, match="cannot be written"), writer:
-        for frame in small_frames(20):
+    frames = list(small_frames(20))
+    writer.add(frames[0])
+    while not writer.written:
+        time.sleep(0.01)
+    (tmp_path / "tape" / "rgb.txt").rename(tmp_path / "kept")
+    (tmp_path / "tape" / "rgb.txt").mkdir()  # nothing can be appended to a folder
+    with writer:
+        for frame in frames[1:]:
             writer.add(frame)
+    (note,) = writer.notes()
+    assert "ends after 1 frames: it cannot be written" in note and writer.last_ns == frames[0].stamp_ns
+
+
+def test_a_camera_does_not_wait_for_a_slow_disk_and_what_is_left_out_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(RecordingWriter, "_write", lambda self, frame: time.sleep(0.05))
+    begin = time.perf_counter()
+    with RecordingWriter(tmp_path / "tape", RIG, None, waits=False) as writer:
+        taken = [writer.add(frame) for frame in small_frames(WAITING + 20)]
+        assert time.perf_counter() - begin < 1.0
+    assert writer.left_out == taken.count(False) >= 15
+    assert writer.notes() == [
+        f"the recording {writer.folder} lacks {writer.left_out} frames, for which the disk was too slow"
+    ]
+
+
+def test_decisions_about_frames_that_are_not_there_are_forgotten(tmp_path):
+    with DecisionLog(tmp_path) as log:
+        for i in range(4):
+            log.add(replace(MADE, index=i, stamp_ns=10 + i))
+    keep_until(tmp_path, 11)
+    assert [made.stamp_ns for made in read_decisions(tmp_path)] == [10, 11]
 
 
 def test_samples_of_frames_that_were_given_up_belong_to_the_next_one():

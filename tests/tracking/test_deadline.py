@@ -48,3 +48,11 @@ def test_hurrying_wins_nothing_while_the_extraction_beside_is_slower(clock):
     quick = Deadline(25.0, clock)
     quick.extracted_beside(12.0)
     assert quick.left_ms == pytest.approx(40.0)
+
+
+def test_after_the_last_frame_nothing_is_hurried(clock):
+    deadline = Deadline(25.0, clock)
+    clock.ms = 1000.0
+    assert deadline.left_ms < 0.0
+    deadline.lift()
+    assert deadline.left_ms == math.inf

@@ -13,7 +13,7 @@ from slam.types import Frame, MapSnapshot, Track, TrackStatus
 from slam.viewer import process
 from slam.viewer.panel import EARLY, LATE, NO_LAYER, draw_panel, exit_color
 from slam.viewer.process import NullViewer, ProcessViewer
-from slam.viewer.scene import bold, overview, polyline, scene_of
+from slam.viewer.scene import MAX_PATH, bold, overview, polyline, scene_of, thinned
 from slam.viewer.update import MAX_POINTS, ViewerUpdate, viewer_update
 
 
@@ -137,6 +137,15 @@ def test_the_overview_has_the_map_in_view():
 def test_a_line_breaks_where_poses_are_missing():
     points = np.array([[0.0, 0, 0], [1, 0, 0], [np.nan] * 3, [2, 0, 0], [3, 0, 0]])
     np.testing.assert_array_equal(polyline(points, (1, 1, 1)).segments, [[0, 1], [3, 4]])
+
+
+def test_a_long_path_is_drawn_with_fewer_points_and_to_its_end():
+    path = np.arange(3 * 9001, dtype=float).reshape(-1, 3)
+    short = thinned(path)
+    assert len(short) <= MAX_PATH + 1
+    np.testing.assert_array_equal(short[[0, 1, -1]], path[[0, 4, -1]])
+    np.testing.assert_array_equal(thinned(path[:8100])[:2000], short[:2000])
+    assert len(thinned(path[:MAX_PATH])) == MAX_PATH
 
 
 def test_an_empty_map_can_be_drawn():

@@ -58,7 +58,7 @@ def _named(rows: list[Row], path: Path) -> Rig:
     if len(rows) < 2:
         raise CalibrationError(f"{path}: the image's size is missing; write 'width height' on the second line")
     rows[1].require((2,), "width height")
-    width, height = rows[1].numbers(0, 2)
+    width, height = (int(number) for number in rows[1].numbers(0, 2))
     fx, fy, cx, cy, *coefficients = rows[0].numbers(1, len(rows[0].fields))
     if cx < 1.0 and cy < 1.0:
         fx, fy, cx, cy = fx * width, fy * height, cx * width - 0.5, cy * height - 0.5

@@ -1,0 +1,151 @@
+"""``slam run`` and ``slam replay``: the main job, on a camera or a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from slam.running.options import RunOptions
+
+CAMERA = "Camera"  # panel of the help
+ViewerName = Annotated[str, typer.Option(help="open3d, browser (for machines without a display) or none.")]
+ViewerHost = Annotated[str, typer.Option(help="Address of the browser view; 0.0.0.0 lets every machine in.")]
+ViewerPort = Annotated[int, typer.Option(help="Port of the browser view.")]
+
+
+def run_command(
+    source: Annotated[
+        str, typer.Argument(help="webcam, demo, tum, euroc, kitti, folder, video, or a launch file's name.")
+    ],
+    path: Annotated[
+        str | None, typer.Argument(help="Folder or file of the recording; number or address of the camera.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
+    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file.")] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
+    depth_factor: Annotated[float | None, typer.Option(help="Raw depth units per metre.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
+    viewer: ViewerName = "open3d",
+    viewer_host: ViewerHost = "127.0.0.1",
+    viewer_port: ViewerPort = 8080,
+    viewer_stay: Annotated[
+        bool, typer.Option("--viewer-stay", help="Keep the viewer after the last frame, until Ctrl-C.")
+    ] = False,
+    screenshot: Annotated[Path | None, typer.Option(help="Write the viewer's last picture (PNG).")] = None,
+    features: Annotated[str | None, typer.Option(help="A name that `slam features` lists.")] = None,
+    matcher: Annotated[str | None, typer.Option(help="lightglue or nearest.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, any number of times.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
+    realtime: Annotated[bool, typer.Option("--realtime", help="At the pace of the stamps, dropping frames.")] = False,
+    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+    fps: Annotated[
+        float | None, typer.Option(help="Rate to hold: the matcher leaves earlier when time is short.")
+    ] = None,
+    runtime: Annotated[str | None, typer.Option(help="auto, torch[-compiled], onnx or openvino (extractor).")] = None,
+    record: Annotated[Path | None, typer.Option(help="Folder to record into, for `slam replay`.")] = None,
+    final_ba: Annotated[
+        float | None, typer.Option(help="Seconds that adjusting the whole map at the end may take.")
+    ] = None,
+    map_: Annotated[Path | None, typer.Option("--map", help="Map file to go on with; made when it is missing.")] = None,
+    localize_only: Annotated[
+        bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
+    ] = False,
+    telemetry: Annotated[
+        str | None, typer.Option(help="PORT (this machine only), HOST:PORT or a file: every frame's record as JSON.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
+    exposure: Annotated[
+        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
+    ] = None,
+) -> None:
+    """Find the camera's way through a recording and map what it sees.
+
+    Ctrl-C (or SIGTERM) ends the run after the frame in work: all results are written, a note says so, and the exit
+    code is 0; a second one ends at once. The exit code of bad input is 2.
+    """
+    from slam.running.options import RunOptions
+    from slam.sources.camera_options import CameraOptions
+
+    options = RunOptions(
+        source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
+        config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
+        localize_only=localize_only, final_ba_s=final_ba,
+        viewer_host=viewer_host, viewer_port=viewer_port, viewer_stay=viewer_stay,
+        camera=CameraOptions(width, height, camera_fps, exposure), telemetry=telemetry,
+    )  # fmt: skip
+    _run(options)
+
+
+def replay_command(
+    path: Annotated[Path, typer.Argument(help="Folder that `slam run --record` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
+    viewer: ViewerName = "open3d",
+    viewer_host: ViewerHost = "127.0.0.1",
+    viewer_port: ViewerPort = 8080,
+    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
+) -> None:
+    """Run again what a run recorded, deciding as it did: the trajectory comes out the same to the byte."""
+    from slam.running.options import RunOptions
+
+    options = RunOptions(
+        "recorded", path, mode=mode, out=out, viewer=viewer, config=path / "config.toml", decisions=path,
+        viewer_host=viewer_host, viewer_port=viewer_port,
+    )  # fmt: skip
+    _run(options)
+
+
+def record_command(
+    out: Annotated[Path, typer.Argument(help="Empty or new folder.")],
+    source: Annotated[str, typer.Argument(help="webcam, or a recording's source, whose frames are copied.")] = "webcam",
+    path: Annotated[str | None, typer.Argument(help="Number or address of the camera; folder or file.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so long; Ctrl-C without it.")] = None,
+    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; what the source has by default.")] = None,
+    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file, to be written beside it.")] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
+    exposure: Annotated[
+        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
+    ] = None,
+    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+) -> None:
+    """Write down what a camera gives, lossless, without tracking: `slam run tum OUT` or `recorded OUT` runs on it."""
+    from slam.running.options import RunOptions
+    from slam.running.record import record
+    from slam.sources.camera_options import CameraOptions
+    from slam.terminal import recording_display, show_rows
+
+    options = RunOptions(
+        source, path, mode, rig, intrinsics, distortion, max_frames=max_frames,
+        camera=CameraOptions(width, height, camera_fps, exposure),
+    )  # fmt: skip
+    with recording_display() as update:
+        recorded, ending = record(options, out, seconds, update)
+    figures = f"{recorded.written} written of {recorded.given}, {recorded.left_out} left out, {recorded.missed} missed"
+    show_rows([("frames", figures), *(("note", note) for note in recorded.notes), ("recording", str(out))])
+    if ending is not None:
+        raise ending
+
+
+def _run(options: RunOptions) -> None:
+    from slam.running.run import run as run_slam
+    from slam.terminal import run_display, show_summary
+
+    with run_display(_title(options)) as display:
+        result = run_slam(options, display.update, display.say)
+    show_summary(result.summary, result.folder)
+    if result.error is not None:
+        raise result.error
+
+
+def _title(options: RunOptions) -> str:
+    return " ".join(["slam", options.source, *([str(options.path)] if options.path else [])])
