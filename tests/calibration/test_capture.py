@@ -56,7 +56,7 @@ def test_what_is_not_taken_says_why():
     assert said == ["the board is not seen", "hold it still", "view 1 taken", "like a view before"]
     moved = render(CHARUCO, SMALL, facing(0.05))
     assert work.look(Frame(4, 4, moved)).what == "hold it still"
-    blurred = render(CHARUCO, SMALL, facing(-0.08), Look(blur_px=2.4))
+    blurred = render(CHARUCO, SMALL, facing(-0.03, z_m=0.28), Look(blur_px=2.4))
     assert [work.look(Frame(i, i, blurred)).what[:7] for i in (5, 6)] == ["hold it", "blurred"]
 
 
