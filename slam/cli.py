@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import slam
-from slam.commands import bench, calibrate, doctor, train
+from slam.commands import bench, calibrate, calibration, doctor, train
 from slam.commands import map as map_files
 from slam.commands import run as runs
 from slam.errors import SlamError
@@ -155,6 +155,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(map_files.app, name="map")
 app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.doctor_command)
+app.add_typer(calibration.app, name="calibrate")
 app.command("calibrate-exit")(calibrate.calibrate_exit_command)
 app.add_typer(download, name="download")
 

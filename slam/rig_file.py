@@ -19,6 +19,7 @@ from slam.text_rows import read_text
 from slam.types import Float64
 
 DISTORTION_COUNTS = {RADTAN: (0, 4, 5), KANNALA_BRANDT: (0, 4)}
+FOREIGN_ENDINGS = (".yaml", ".yml", ".txt")
 CAMERA_KEYS = ("width", "height", "intrinsics", "distortion_model", "distortion")
 DEPTH_KEYS = ("factor", "invalid", "baseline_m")
 IMU_KEYS = ("gyro_density", "accel_density", "gyro_walk", "accel_walk", "rate_hz")
@@ -26,8 +27,15 @@ RIG_KEYS = ("T_body_cam", "left", "right", "depth", "imu")
 
 
 def load_rig(name_or_path: str | Path) -> Rig:
-    """The rig of a name in calib/ or of a TOML file. Raises CalibrationError: unknown, unreadable, or wrong."""
+    """The rig of a name in calib/, of a TOML file, or of another program's (slam/calibration/formats).
+
+    Raises CalibrationError: unknown, unreadable, or wrong.
+    """
     path = rig_path(name_or_path)
+    if path.suffix.lower() in FOREIGN_ENDINGS:
+        from slam.calibration.formats import read_rig  # which reads rig files with this module
+
+        return read_rig(path)
     try:
         values = tomllib.loads(read_text(path, CalibrationError))
     except tomllib.TOMLDecodeError as error:
@@ -45,9 +53,9 @@ def rig_path(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     if text in rig_names():
         return data_dir("calib") / f"{text}.toml"
-    if text.endswith(".toml") or Path(text).is_file():
+    if text.lower().endswith((".toml", *FOREIGN_ENDINGS)) or Path(text).is_file():
         return Path(text)
-    raise CalibrationError(f"rig '{text}' is unknown{_hint(text, rig_names())}; or give a TOML file")
+    raise CalibrationError(f"rig '{text}' is unknown{_hint(text, rig_names())}; or give a TOML or YAML file")
 
 
 def rig_from_intrinsics(

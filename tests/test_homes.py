@@ -18,7 +18,7 @@ HOMES = {
     "open3d": ("viewer/", "rendering/"),
     "viser": ("viewer/browser_page.py",),
     "pyrealsense2": ("sources/realsense",),
-    "rich": ("terminal.py", "terminal_doctor.py", "dashboard.py"),
+    "rich": ("terminal.py", "terminal_doctor.py", "terminal_calibration.py", "dashboard.py"),
     "evo": (),
 }
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from slam.camera import KANNALA_BRANDT, RADTAN, Rig
 from slam.errors import CalibrationError
@@ -14,6 +13,7 @@ from slam.geometry import invert
 from slam.rig_file import rig_from_values, rigid
 from slam.text_rows import read_text
 from slam.types import Float64
+from slam.yaml_file import yaml_values
 
 DISTORTION_MODELS = {
     "radial-tangential": RADTAN,
@@ -45,18 +45,17 @@ def read_rig(mav: Path, stereo: bool) -> Rig:
     return rig_from_values(values, "euroc", f"{mav}, sensor.yaml")
 
 
+def read_camera(path: Path) -> Rig:
+    """A rig of one camera, of its sensor.yaml alone. Raises CalibrationError."""
+    sensor = _sensor(path)
+    values = {"left": _camera(sensor, path), "T_body_cam": _T_body_sensor(sensor, path)}
+    return rig_from_values(values, path.stem, str(path))
+
+
 def _sensor(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CalibrationError(f"{path}: is missing; copy it from the data set or name the camera with --rig euroc")
-    lines = read_text(path, CalibrationError).splitlines()
-    text = "\n".join(line for line in lines if not line.startswith("%"))  # OpenCV's %YAML:1.0 is not YAML
-    try:
-        values = yaml.safe_load(text.replace("!!opencv-matrix", ""))
-    except yaml.YAMLError as error:
-        raise CalibrationError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(values, dict):
-        raise CalibrationError(f"{path}: holds no calibration; copy it from the data set")
-    return values
+    return yaml_values(read_text(path, CalibrationError), path)
 
 
 def _camera(values: dict[str, Any], path: Path) -> dict[str, Any]:

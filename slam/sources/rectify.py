@@ -34,6 +34,20 @@ def rectified(rig: Rig) -> tuple[Rig, Rectifier]:
     ``right_x = x - baseline_m * fx / z``. Its ``cam`` is the turned left camera: T_body_cam changes with it.
     Raises CalibrationError when the right camera does not lie to the right.
     """
+    R_rect_left, R_rect_right, P_left, P_right = rectification(rig)
+    baseline_m = -P_right[0, 3] / P_right[0, 0]
+    if baseline_m <= 0 or abs(P_right[1, 3]) > 1e-9:
+        raise CalibrationError(f"rig {rig.name}: T_left_right must put the right camera at +x of the left; swap them?")
+    assert rig.right is not None
+    return _turned(rig, R_rect_left, P_left, baseline_m), Rectifier(
+        _map(rig.left, R_rect_left, P_left), _map(rig.right, R_rect_right, P_right)
+    )
+
+
+def rectification(rig: Rig) -> tuple[Float64, Float64, Float64, Float64]:
+    """R_rect_left, R_rect_right (3, 3), P_left and P_right (3, 4) as OpenCV and ROS have them: P_right[0, 3] is
+    -fx * baseline. Raises CalibrationError for a rig without a right camera, or of two kinds of cameras.
+    """
     if rig.right is None or rig.T_left_right is None:
         raise CalibrationError(f"rig {rig.name}: stereo needs [right] with T_left_right")
     if rig.left.image_size != rig.right.image_size or rig.left.distortion_model != rig.right.distortion_model:
@@ -41,28 +55,23 @@ def rectified(rig: Rig) -> tuple[Rig, Rectifier]:
     T_right_left = invert(rig.T_left_right)
     R, t = np.ascontiguousarray(T_right_left[:3, :3]), np.ascontiguousarray(T_right_left[:3, 3:])
     if rig.left.distortion_model == KANNALA_BRANDT:
-        R_rect_left, R_rect_right, P_left, P_right = _fisheye(rig.left, rig.right, R, t)
-    else:
-        R_rect_left, R_rect_right, P_left, P_right = _radtan(rig.left, rig.right, R, t)
-    baseline_m = -P_right[0, 3] / P_right[0, 0]
-    if baseline_m <= 0 or abs(P_right[1, 3]) > 1e-9:
-        raise CalibrationError(f"rig {rig.name}: T_left_right must put the right camera at +x of the left; swap them?")
-    return _turned(rig, R_rect_left, P_left, baseline_m), Rectifier(
-        _map(rig.left, R_rect_left, P_left), _map(rig.right, R_rect_right, P_right)
-    )
+        return _fisheye(rig.left, rig.right, R, t)
+    return _radtan(rig.left, rig.right, R, t)
 
 
-def _radtan(left: Camera, right: Camera, R: Float64, t: Float64) -> tuple[Float64, ...]:
+def _radtan(left: Camera, right: Camera, R: Float64, t: Float64) -> tuple[Float64, Float64, Float64, Float64]:
     """R_rect_left, R_rect_right, P_left, P_right, zoomed so that no pixel without a source is left."""
     cameras = left.K, _coefficients(left), right.K, _coefficients(right)
     found = cv2.stereoRectify(*cameras, left.image_size, R, t, flags=cv2.CALIB_ZERO_DISPARITY, alpha=0)
-    return tuple(np.asarray(matrix, np.float64) for matrix in found[:4])
+    R_rect_left, R_rect_right, P_left, P_right = (np.asarray(matrix, np.float64) for matrix in found[:4])
+    return R_rect_left, R_rect_right, P_left, P_right
 
 
-def _fisheye(left: Camera, right: Camera, R: Float64, t: Float64) -> tuple[Float64, ...]:
+def _fisheye(left: Camera, right: Camera, R: Float64, t: Float64) -> tuple[Float64, Float64, Float64, Float64]:
     cameras = left.K, _coefficients(left), right.K, _coefficients(right)
     found = cv2.fisheye.stereoRectify(*cameras, left.image_size, R, t, flags=cv2.CALIB_ZERO_DISPARITY)
-    return tuple(np.asarray(matrix, np.float64) for matrix in found[:4])
+    R_rect_left, R_rect_right, P_left, P_right = (np.asarray(matrix, np.float64) for matrix in found[:4])
+    return R_rect_left, R_rect_right, P_left, P_right
 
 
 def _map(camera: Camera, R_rect_cam: Float64, P: Float64) -> tuple[Float32, Float32]:
