@@ -15,8 +15,8 @@ run: install  ## the demo: with a window where there is a display, with a pictur
 	$(BIN)/slam run demo
 
 test: $(VENV)/.dev  ## lint, types and the quick tests
-	$(BIN)/ruff check slam tests tools
-	$(BIN)/ruff format --check slam tests tools
+	$(BIN)/ruff check slam tests tools docs
+	$(BIN)/ruff format --check slam tests tools docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(SHARED)
 
@@ -24,8 +24,8 @@ test-all: $(VENV)/.dev  ## the slow tests too
 	$(BIN)/python -m pytest $(SHARED) -m ''
 
 lint: $(VENV)/.dev  ## format, then check
-	$(BIN)/ruff format slam tests tools
-	$(BIN)/ruff check --fix slam tests tools
+	$(BIN)/ruff format slam tests tools docs
+	$(BIN)/ruff check --fix slam tests tools docs
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev  ## the README's tables, two hours: DATA=folder with sequences/

@@ -71,6 +71,7 @@ def _root(
 
 app.command("run")(runs.run_command)
 app.command("replay")(runs.replay_command)
+app.command("record")(runs.record_command)
 
 
 @app.command()

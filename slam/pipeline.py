@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slam.back_end import BackEnd
-from slam.camera import Rig
+from slam.camera import Camera, Rig
 from slam.config import SlamConfig
 from slam.features import make_extractor
 from slam.graph import Graph, InlineGraph
@@ -34,6 +34,8 @@ from slam.tracking.waiting import WaitingFrames
 from slam.trajectory import Trajectory
 from slam.types import Frame, Int64, Keyframe, MapSnapshot, Mode, Observation, Track, TrackStatus
 
+DEFAULTS = SlamConfig()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answered:
@@ -52,15 +54,16 @@ class Slam:
 
     def __init__(
         self,
-        rig: Rig,
-        mode: Mode,
-        config: SlamConfig,
+        rig: Rig | Camera,
+        mode: Mode = Mode.MONO,
+        config: SlamConfig = DEFAULTS,
         graph: Graph | None = None,
         fps: float = 0.0,
         restored: LoadedMap | None = None,
         grows: bool = True,
     ) -> None:
-        self.mode, self.config = mode, config
+        rig = Rig("camera", rig) if isinstance(rig, Camera) else rig
+        self.rig, self.mode, self.config = rig, mode, config
         self.observer = Observer(rig, mode, config.features)
         self.matcher = make_matcher(config.matcher, config.features.name)
         self.map = Map(make_extractor(config.features).descriptor_dim) if restored is None else restored.world

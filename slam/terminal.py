@@ -12,12 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from slam.dashboard import Dashboard
 from slam.evaluation.summary import Summary, summary_rows
 
 if TYPE_CHECKING:
     from slam.learning.train import Progress as TrainProgress
     from slam.learning.train_features import FeatureProgress
     from slam.running.loop import Progress as RunProgress
+    from slam.running.record import RecordProgress
 
 console = Console()
 STATUS_COLORS = {"tracking": "green", "relocalized": "yellow", "initializing": "cyan", "lost": "red"}
@@ -50,20 +52,26 @@ class _Display:
 
 
 class RunDisplay(_Display):
-    """Frames, fps, status and exit layer of a run."""
+    """Frames, fps, status and exit layer of a run, in a line: for what is no terminal."""
 
     def update(self, state: RunProgress) -> None:
-        track = state.track
-        color = STATUS_COLORS[track.status.value]
-        status = f"{track.status.value}: {track.reason}" if track.reason else track.status.value
+        record = state.record
+        color = STATUS_COLORS[record.status]
+        status = f"{record.status}: {record.reason}" if record.reason else record.status
         text = (
-            f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  inliers {track.inliers}  exit layer {track.exit_layer}"
+            f"{state.fps:5.1f} fps  [{color}]{status}[/{color}]  "
+            f"inliers {record.inliers}  exit layer {record.exit_layer}"
         )
         self._progress.update(self._task, completed=state.done, total=state.total or None, description=text)
 
     def say(self, sentence: str) -> None:
         """A line above the figures, which stays."""
         console.print(sentence, highlight=False, markup=False)
+
+
+def run_display(title: str) -> RunDisplay | Dashboard:
+    """How a run is shown here. Use as a context manager; ``update`` takes its Progress."""
+    return Dashboard(console, title) if console.is_terminal else RunDisplay()
 
 
 class TrainDisplay(_Display):
@@ -84,6 +92,19 @@ class TrainDisplay(_Display):
         figures = "  ".join(f"{name} {value:.2f}" for name, value in state.figures.items())
         text = f"{state.stage}  step {state.step}  {state.pairs_per_s:.0f} pairs/s  {figures}"
         self._progress.update(self._task, completed=round(100 * state.share), description=text)
+
+
+@contextmanager
+def recording_display() -> Iterator[Callable[[RecordProgress], None]]:
+    """A line of figures that is moved by calling it."""
+    with _Display() as display:
+
+        def update(state: RecordProgress) -> None:
+            rate = state.given / state.seconds if state.seconds > 0 else 0.0
+            text = f"{rate:5.1f} fps  {state.seconds:.0f} s  left out {state.left_out}"
+            display._progress.update(display._task, completed=state.given, total=None, description=text)
+
+        yield update
 
 
 @contextmanager

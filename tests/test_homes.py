@@ -18,7 +18,7 @@ HOMES = {
     "open3d": ("viewer/", "rendering/"),
     "viser": ("viewer/browser_page.py",),
     "pyrealsense2": ("sources/realsense.py",),
-    "rich": ("terminal.py",),
+    "rich": ("terminal.py", "dashboard.py"),
     "evo": (),
 }
 

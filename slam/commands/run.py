@@ -55,6 +55,9 @@ def run_command(
     localize_only: Annotated[
         bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
     ] = False,
+    telemetry: Annotated[
+        str | None, typer.Option(help="PORT (this machine only), HOST:PORT or a file: every frame's record as JSON.")
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
     height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
     camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
@@ -75,7 +78,7 @@ def run_command(
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
         localize_only=localize_only, final_ba_s=final_ba,
         viewer_host=viewer_host, viewer_port=viewer_port, viewer_stay=viewer_stay,
-        camera=CameraOptions(width, height, camera_fps, exposure),
+        camera=CameraOptions(width, height, camera_fps, exposure), telemetry=telemetry,
     )  # fmt: skip
     _run(options)
 
@@ -98,12 +101,51 @@ def replay_command(
     _run(options)
 
 
+def record_command(
+    out: Annotated[Path, typer.Argument(help="Empty or new folder.")],
+    source: Annotated[str, typer.Argument(help="webcam, or a recording's source, whose frames are copied.")] = "webcam",
+    path: Annotated[str | None, typer.Argument(help="Number or address of the camera; folder or file.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Stop after so long; Ctrl-C without it.")] = None,
+    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; what the source has by default.")] = None,
+    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file, to be written beside it.")] = None,
+    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
+    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
+    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
+    exposure: Annotated[
+        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
+    ] = None,
+    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+) -> None:
+    """Write down what a camera gives, lossless, without tracking: `slam run tum OUT` or `recorded OUT` runs on it."""
+    from slam.running.options import RunOptions
+    from slam.running.record import record
+    from slam.sources.camera_options import CameraOptions
+    from slam.terminal import recording_display, show_rows
+
+    options = RunOptions(
+        source, path, mode, rig, intrinsics, distortion, max_frames=max_frames,
+        camera=CameraOptions(width, height, camera_fps, exposure),
+    )  # fmt: skip
+    with recording_display() as update:
+        recorded, ending = record(options, out, seconds, update)
+    figures = f"{recorded.written} written of {recorded.given}, {recorded.left_out} left out, {recorded.missed} missed"
+    show_rows([("frames", figures), *(("note", note) for note in recorded.notes), ("recording", str(out))])
+    if ending is not None:
+        raise ending
+
+
 def _run(options: RunOptions) -> None:
     from slam.running.run import run as run_slam
-    from slam.terminal import RunDisplay, show_summary
+    from slam.terminal import run_display, show_summary
 
-    with RunDisplay() as display:
+    with run_display(_title(options)) as display:
         result = run_slam(options, display.update, display.say)
     show_summary(result.summary, result.folder)
     if result.error is not None:
         raise result.error
+
+
+def _title(options: RunOptions) -> str:
+    return " ".join(["slam", options.source, *([str(options.path)] if options.path else [])])

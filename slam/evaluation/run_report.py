@@ -26,7 +26,7 @@ from slam.evaluation.ate import Align, AteResult, ate
 from slam.evaluation.plots import Effort, plot_error, plot_trajectory
 from slam.evaluation.rpe import rpe, rpe_per_second
 from slam.evaluation.run_folder import opened_run_folder, written_whole
-from slam.evaluation.summary import FrameRecord, Summary, effort_figures, read_records
+from slam.evaluation.summary import FrameRecord, Load, Summary, effort_figures, read_records
 from slam.export.ply import write_ply
 from slam.geometry import quat_xyzw_from_rotation
 from slam.trajectory import Trajectory, seconds_text, write_tum
@@ -70,7 +70,14 @@ class RunRecorder:
         with written_whole(self.folder / "config.toml") as path:
             write_config_file(config, path, extra)
 
-    def add(self, track: Track, total_ms: float, dropped: int = 0, latency_ms: float | None = None) -> FrameRecord:
+    def add(
+        self,
+        track: Track,
+        total_ms: float,
+        dropped: int = 0,
+        latency_ms: float | None = None,
+        load: Load | None = None,
+    ) -> FrameRecord:
         """Record one answered frame. Raises ConfigError when the disk takes no more.
 
         ``dropped``: frames given up since the one before; ``latency_ms``: from the camera to the answer, in real time.
@@ -79,7 +86,7 @@ class RunRecorder:
         if not self._count:
             self._started_s = self._ended_s - total_ms / 1e3
         self._count += 1
-        record = FrameRecord.of(track, total_ms, dropped, latency_ms, environment.memory_mb())
+        record = FrameRecord.of(track, total_ms, dropped, latency_ms, environment.memory_mb(), load)
         with self._on_disk():
             self._health.write(json.dumps(asdict(record)) + "\n")
             self._health.flush()

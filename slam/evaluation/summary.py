@@ -18,6 +18,15 @@ from slam.types import Float64, Track, TrackStatus
 LATENCY = "camera to answer"
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a run carries when a frame is answered."""
+
+    keyframes: int = 0
+    landmarks: int = 0
+    queue: int = 0
+
+
 @dataclass(frozen=True)
 class FrameRecord:
     """What health.jsonl keeps of a frame, and the summary is made of."""
@@ -42,12 +51,21 @@ class FrameRecord:
     position_sigma: float | None = None  # of the emitted pose in its sub-map's world; lengths of the map
     turn_sigma_deg: float | None = None  # and of its rotation; both of the axis that is known least
     memory_mb: float | None = None  # resident, of the run's own process
+    keyframes: int = 0  # of the map
+    landmarks: int = 0
+    queue: int = 0  # frames that wait, and problems that the graph has: 0 to 2
     covariance: list[float] | None = None  # of the pose in its tangent, rotation first; upper triangle, row by row
 
     @staticmethod
     def of(
-        track: Track, total_ms: float, dropped: int, latency_ms: float | None = None, memory_mb: float | None = None
+        track: Track,
+        total_ms: float,
+        dropped: int,
+        latency_ms: float | None = None,
+        memory_mb: float | None = None,
+        load: Load | None = None,
     ) -> FrameRecord:
+        load = load or Load()
         return FrameRecord(
             index=track.index,
             stamp_ns=int(track.stamp_ns),
@@ -69,6 +87,9 @@ class FrameRecord:
             position_sigma=_largest_sigma(track.covariance, slice(3, 6)),
             turn_sigma_deg=_degrees(_largest_sigma(track.covariance, slice(0, 3))),
             memory_mb=None if memory_mb is None else round(memory_mb, 1),
+            keyframes=load.keyframes,
+            landmarks=load.landmarks,
+            queue=load.queue,
             covariance=None if track.covariance is None else _upper(track.covariance),
         )
 

@@ -8,6 +8,7 @@ import gtsam
 import numpy as np
 from gtsam.symbol_shorthand import L, X
 
+from slam.config import GraphConfig
 from slam.graph import inertial
 from slam.graph.window import WindowProblem
 from slam.types import Float64
@@ -78,7 +79,9 @@ def observation_graph(problem: WindowProblem) -> gtsam.NonlinearFactorGraph:
     graph = gtsam.NonlinearFactorGraph()
     _add_observations(graph, problem)
     _add_landmark_priors(graph, problem)
-    _add_scale(graph, problem)
+    scale = scale_factor(problem)
+    if scale is not None:
+        graph.add(scale)
     return graph
 
 
@@ -86,7 +89,7 @@ def _add_observations(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem)
     fx, fy, cx, cy = problem.intrinsics
     mono_camera = gtsam.Cal3_S2(fx, fy, 0.0, cx, cy)
     stereo_camera = gtsam.Cal3_S2Stereo(fx, fy, 0.0, cx, cy, problem.baseline_m)
-    mono_noise, stereo_noise = _noises(problem)
+    mono, stereo = mono_noise(problem.config), _stereo_noise(problem.config)
     on_body = () if problem.inertial is None else (gtsam.Pose3(problem.inertial.T_body_cam),)
     rows = zip(
         problem.keyframe_index.tolist(), problem.landmark_index.tolist(), problem.xy.tolist(), problem.right_x.tolist()
@@ -94,24 +97,24 @@ def _add_observations(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem)
     for i, j, (x, y), right_x in rows:
         if math.isfinite(right_x):
             measured = gtsam.StereoPoint2(x, right_x, y)
-            graph.add(
-                gtsam.GenericStereoFactor3D(measured, stereo_noise, X(i), L(j), stereo_camera, False, False, *on_body)
-            )
+            graph.add(gtsam.GenericStereoFactor3D(measured, stereo, X(i), L(j), stereo_camera, False, False, *on_body))
             continue
         pixel = np.array([x, y])
-        graph.add(
-            gtsam.GenericProjectionFactorCal3_S2(pixel, mono_noise, X(i), L(j), mono_camera, False, False, *on_body)
-        )
+        graph.add(gtsam.GenericProjectionFactorCal3_S2(pixel, mono, X(i), L(j), mono_camera, False, False, *on_body))
 
 
-def _noises(problem: WindowProblem) -> tuple[gtsam.noiseModel.Base, gtsam.noiseModel.Base]:
-    """Robust noise of a pixel, and of (x, right_x, y): right_x is x less a disparity, and shares the error of x."""
-    config = problem.config
+def mono_noise(config: GraphConfig) -> gtsam.noiseModel.Base:
+    """Robust noise of a pixel."""
     huber = gtsam.noiseModel.mEstimator.Huber.Create(config.huber)
-    mono = gtsam.noiseModel.Isotropic.Sigma(2, config.sigma_px)
+    return gtsam.noiseModel.Robust.Create(huber, gtsam.noiseModel.Isotropic.Sigma(2, config.sigma_px))
+
+
+def _stereo_noise(config: GraphConfig) -> gtsam.noiseModel.Base:
+    """Robust noise of (x, right_x, y): right_x is x less a disparity, and shares the error of x."""
+    huber = gtsam.noiseModel.mEstimator.Huber.Create(config.huber)
     s2, d2 = config.sigma_px**2, config.sigma_disparity_px**2
     stereo = gtsam.noiseModel.Gaussian.Covariance(np.array([[s2, s2, 0.0], [s2, s2 + d2, 0.0], [0.0, 0.0, s2]]))
-    return gtsam.noiseModel.Robust.Create(huber, mono), gtsam.noiseModel.Robust.Create(huber, stereo)
+    return gtsam.noiseModel.Robust.Create(huber, stereo)
 
 
 def _poses(problem: WindowProblem) -> Float64:
@@ -131,10 +134,11 @@ def _add_landmark_priors(graph: gtsam.NonlinearFactorGraph, problem: WindowProbl
         graph.add(gtsam.PriorFactorPoint3(L(j), point_world, noise))
 
 
-def _add_scale(graph: gtsam.NonlinearFactorGraph, problem: WindowProblem) -> None:
+def scale_factor(problem: WindowProblem) -> gtsam.NonlinearFactor | None:
+    """What holds the scale where nothing measures it."""
     if problem.scale_pair is None:
-        return
+        return None
     a, b = problem.scale_pair
     distance = float(np.linalg.norm(problem.T_world_cam[a, :3, 3] - problem.T_world_cam[b, :3, 3]))
     noise = gtsam.noiseModel.Isotropic.Sigma(1, max(SCALE_SIGMA * distance, 1e-9))
-    graph.add(gtsam.RangeFactorPose3(X(a), X(b), distance, noise))
+    return gtsam.RangeFactorPose3(X(a), X(b), distance, noise)

@@ -9,17 +9,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from slam.running.gate import Gate
 from slam.running.mailbox import Closed, Mailbox
-from slam.sources import LiveSource
+from slam.sources import LiveSource, Source, live
 from slam.tracking.observe import Observer
 from slam.types import Frame, ImuSamples, Observation, joined_samples
 
 SILENCE_S = 2.0  # a camera that says nothing for so long is broken
 PAUSE_S = 1.0  # a longer hole in a recording is not waited out: a hole is no silent camera
+JOIN_S = 5.0
+CAMERA_JOIN_S = 0.5  # of a camera that is silent nothing will come: the results are saved first, then it is closed
 EXTRACTION_S = 60.0  # features that take longer will never come
 
 
@@ -57,7 +59,7 @@ class Fed:
     arrived_s: float | None = None  # when the camera gave it, of time.perf_counter; None in replay
 
 
-def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Iterator[Fed]:
+def replay_feed(frames: Iterable[Frame], observer: Observer, ahead: int) -> Generator[Fed]:
     """Every frame, read and observed up to ``ahead`` frames early by one thread."""
     slots: queue.Queue[Fed | BaseException | None] = queue.Queue(maxsize=max(1, ahead))
     stop = threading.Event()
@@ -89,7 +91,7 @@ def realtime_feed(
     observed: Mailbox[Fed] | None = None,
     camera: LiveSource | None = None,
     gate: Gate | None = None,
-) -> Iterator[Fed]:
+) -> Generator[Fed]:
     """Frames at the pace of their stamps: a camera thread, an observing thread, and the newest for the reader.
 
     The reader works on one frame while the next is observed, and at most one waits in between: in ``observed``.
@@ -124,7 +126,29 @@ def realtime_feed(
     finally:
         stop.set()
         for thread in threads:
-            thread.join(timeout=5.0)
+            thread.join(JOIN_S if camera is None else CAMERA_JOIN_S)
+
+
+def captured_frames(source: Source) -> Generator[tuple[Frame, int]]:
+    """Each frame and how many were missed before it: of a camera as it gives them, of a recording one after another."""
+    camera = live(source)
+    if camera is None:
+        yield from ((frame, 0) for frame in source)
+        return
+    captured: Mailbox[Arrival] = Mailbox()
+    inertial, stop = InertialStore(), threading.Event()
+    arguments = (iter(source), captured, inertial, stop)
+    thread = threading.Thread(target=_capture, args=arguments, name="camera", daemon=True)
+    thread.start()
+    try:
+        while True:
+            (frame, _), missed = captured.take(SILENCE_S, lambda: camera.is_reconnecting)
+            yield replace(frame, imu=inertial.until(frame.stamp_ns)), missed
+    except Closed:
+        return
+    finally:
+        stop.set()
+        thread.join(CAMERA_JOIN_S)
 
 
 def _at_their_pace(frames: Iterable[Frame], stop: threading.Event, gate: Gate) -> Iterator[Frame]:

@@ -11,7 +11,7 @@ from slam.config import SlamConfig
 from slam.errors import ConfigError, SlamError
 from slam.evaluation.compare_files import aligned_to
 from slam.evaluation.run_report import RunRecorder
-from slam.evaluation.summary import Summary
+from slam.evaluation.summary import FrameRecord, Load, Summary
 from slam.mapping.snapshot import map_bytes
 from slam.pipeline import Slam
 from slam.running.controls import Controls
@@ -21,6 +21,7 @@ from slam.running.map_writer import MapWriter, NoMapWriter
 from slam.running.options import RunOptions
 from slam.running.run_memory import RunMemory
 from slam.running.stopping import Stopped, StopSignals
+from slam.running.telemetry import Telemetry
 from slam.running.timing import Timing
 from slam.sources import Source, live
 from slam.types import Float64, Track
@@ -35,7 +36,7 @@ class Progress:
     done: int  # frames of the recording, up to the last one answered
     total: int
     fps: float
-    track: Track
+    record: FrameRecord
 
 
 OnProgress = Callable[[Progress], None]
@@ -57,6 +58,7 @@ class Loop:
         memory: RunMemory,
         observed: Mailbox[Fed],
         map_file: MapWriter | NoMapWriter,
+        telemetry: Telemetry,
     ) -> None:
         self._source, self._slam, self._config = source, slam, config
         self._recorder, self._viewer, self._stop, self._on_progress = recorder, viewer, stop, on_progress
@@ -64,6 +66,7 @@ class Loop:
         self._last: tuple[Fed, Track, float] | None = None
         self._timing, self._memory, self._observed, self._map_file = timing, memory, observed, map_file
         self._controls = Controls(viewer, stop, self._save_map, self.show_last)
+        self._telemetry = telemetry
 
     def run(self, realtime: bool) -> BaseException | None:
         """Answer every frame; what ended the run early, or None."""
@@ -128,14 +131,21 @@ class Loop:
         self._map_file.answered(track.keyframe_id)
         track.ms["extract"] = fed.extract_ms
         latency_ms = None if fed.arrived_s is None else (now - max(fed.arrived_s, self._controls.went_on_s)) * 1e3
-        self._recorder.add(track, (now - start) * 1e3 + fed.extract_ms, fed.dropped, latency_ms)
+        total_ms = (now - start) * 1e3 + fed.extract_ms
+        record = self._recorder.add(track, total_ms, fed.dropped, latency_ms, self._load())
+        self._telemetry.send(record)
         self._done += 1
         fps = self._done / (now - self._start_s - self._controls.paused_s)
         self._last = (fed, track, fps)
         if self._viewer.is_live and now - self._shown_s > 1.0 / self._config.run.viewer_hz:
             self._show(fed, track, fps)
             self._shown_s = now
-        self._on_progress(Progress(fed.frame.index + 1, len(self._source), fps, track))
+        self._on_progress(Progress(fed.frame.index + 1, len(self._source), fps, record))
+
+    def _load(self) -> Load:
+        world = self._slam.map
+        queue = int(not self._observed.is_empty) + int(self._slam.back_end.is_busy)
+        return Load(len(world.keyframes), world.num_alive, queue)
 
     def show_last(self) -> None:
         """Show the finished map with the last frame."""

@@ -62,6 +62,7 @@ class RunOptions:
     viewer_port: int = 8080
     viewer_stay: bool = False  # the viewer stays after the last frame, until Ctrl-C
     camera: CameraOptions = CameraOptions()
+    telemetry: str | None = None  # PORT, HOST:PORT or a file
 
 
 def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from pathlib import Path
 from slam.config import SlamConfig
 from slam.errors import SlamError
 from slam.evaluation.run_report import RunRecorder
-from slam.evaluation.summary import Summary
+from slam.evaluation.summary import FrameRecord, Summary
 from slam.graph import Graph, InlineGraph
 from slam.mapfile.contents import LoadedMap
 from slam.mapfile.merge import compacted
@@ -21,18 +22,21 @@ from slam.running.controls import stay_open
 from slam.running.decisions import Decisions, read_decisions
 from slam.running.feed import Fed
 from slam.running.graph_process import GraphProcess
-from slam.running.loop import Loop, OnProgress
+from slam.running.loop import Loop, OnProgress, Progress
 from slam.running.mailbox import Mailbox
 from slam.running.map_writer import map_writer, restored_map
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
 from slam.running.punctual import PunctualGraph
 from slam.running.run_memory import RunMemory
 from slam.running.scripted import LoggedGraph, ScriptedGraph
+from slam.running.self_calibration import find_camera
 from slam.running.stopping import StopSignals, deaf_to_ctrl_c
+from slam.running.telemetry import Telemetry, opened_telemetry
 from slam.running.threads import one_thread_per_worker
 from slam.running.timing import Clock, Script, Timing, by_stamp
 from slam.running.warm_up import frame_rate, settled_memory, warm_up
 from slam.sources import LiveSource, Source, live
+from slam.types import Track, TrackStatus
 from slam.viewer.choice import opened_viewer
 from slam.viewer.process import Viewer
 from slam.viewer.window import has_display
@@ -61,7 +65,13 @@ def run(options: RunOptions, on_progress: OnProgress, say: Say = lambda _: None)
     options = replace(options, realtime=options.realtime or camera is not None)
     decisions = by_stamp(read_decisions(options.decisions), source) if options.decisions else None
     beside, graph = _graph(options, config.run.graph_frames)
-    with _closing(camera), _closing(beside):  # whatever happens, no process is left and no device held
+    with (
+        _closing(camera),
+        _closing(beside),
+        opened_telemetry(options.telemetry) as telemetry,
+    ):  # whatever happens, no process is left and no device held
+        if camera is not None and camera.guesses_camera:
+            _calibrate_by_itself(camera, config, on_progress)
         restored = restored_map(options, config, source)
         fps = _rate_to_hold(options, config, source)
         compact = restored and compacted(restored)
@@ -76,9 +86,8 @@ def run(options: RunOptions, on_progress: OnProgress, say: Say = lambda _: None)
         if viewer.address:
             say(f"the map is shown at {viewer.address}")
         with RunRecorder(options.out) as recorder:
-            return _answered(
-                Ready(options, config, source, restored, slam, viewer, recorder, timing, observed, say), on_progress
-            )
+            ready = Ready(options, config, source, restored, slam, viewer, recorder, timing, observed, telemetry, say)
+            return _answered(ready, on_progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,7 @@ class Ready:
     recorder: RunRecorder
     timing: Timing
     observed: Mailbox[Fed]
+    telemetry: Telemetry
     say: Say
 
 
@@ -106,7 +116,7 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
         map_file = map_writer(options, run.config, run.source, run.restored, run.slam)
         loop = Loop(
             *(run.source, run.slam, run.config, recorder, run.viewer, stop, on_progress),
-            *(run.timing, memory, run.observed, map_file),
+            *(run.timing, memory, run.observed, map_file, run.telemetry),
         )
         with settled_memory():
             ending = loop.run(options.realtime)
@@ -148,6 +158,21 @@ def _rate_to_hold(options: RunOptions, config: SlamConfig, source: Source) -> fl
     if options.decisions:
         return 0.0
     return config.run.fps or (frame_rate(source) if options.realtime else 0.0)
+
+
+def _calibrate_by_itself(camera: LiveSource, config: SlamConfig, on_progress: OnProgress) -> None:
+    """Give the camera the rig that its pictures show."""
+    count, start_s = 0, time.perf_counter()
+
+    def told(track: Track, doing: str) -> None:
+        nonlocal count
+        count += 1
+        shown = replace(track, status=TrackStatus.INITIALIZING, reason=doing)
+        on_progress(Progress(count, 0, count / (time.perf_counter() - start_s), FrameRecord.of(shown, 0.0, 0)))
+
+    found = find_camera(camera, config, told)
+    camera.rig = found.rig
+    camera.notes.append(found.note)
 
 
 def _closing(thing: LiveSource | GraphProcess | None) -> AbstractContextManager[object]:

@@ -45,13 +45,14 @@ class Source(Protocol):
 
 
 class LiveSource(Source, Protocol):
-    """A device. Its length is 0, its frames come once and iterating again goes on; stamps are of a monotonic clock.
+    """A device. Its length is 0, its frames come once; iterating again goes on with the next, which is frame 0 then.
 
-    Iterating blocks until the next frame and raises SourceError once the device is gone for good. Whoever reads from
-    it notices when it falls silent.
+    Stamps are of a monotonic clock. Iterating blocks until the next frame and raises SourceError once the device is
+    gone for good. Whoever reads from it notices when it falls silent.
     """
 
     fps: float  # that the device promises, 0 where it says nothing
+    guesses_camera: bool  # nobody calibrated it: the rig is a guess
     is_reconnecting: bool  # the device is gone and is being sought, within a bound of its own: silence is no error yet
     notes: list[str]  # what the user must be told: settings that the device did not take, reconnections
 

@@ -53,7 +53,7 @@ class WebcamSource:
         self.notes = apply_options(self._capture.device, address, options)
         height, width = self._first_image().shape[:2]
         self.fps = self._capture.fps
-        self.guesses_focal = rig is None
+        self.guesses_camera = rig is None
         self.rig = guessed_rig(width, height) if rig is None else self._checked(rig, width, height)
         self._index, self._last_ns = 0, time.monotonic_ns()
 
@@ -63,7 +63,8 @@ class WebcamSource:
     def __iter__(self) -> Iterator[Frame]:
         with self._reading:
             self._skip_backlog()
-        useless = 0
+        self._index, useless = 0, 0
+        self.skipped.clear()
         while not self._closing.is_set() and (self._max_frames is None or self._index < self._max_frames):
             if not self._grabbed():
                 return

@@ -186,3 +186,11 @@ def test_health_says_how_well_the_newest_keyframe_is_known(tmp_path, truth):
     known, unknown = (json.loads(line) for line in (tmp_path / "out/health.jsonl").read_text().splitlines())
     assert known["position_sigma"] == pytest.approx(0.03) and known["turn_sigma_deg"] == pytest.approx(np.rad2deg(2e-3))
     assert unknown["position_sigma"] is None and unknown["turn_sigma_deg"] is None
+
+
+def test_a_disk_that_is_full_is_one_clear_sentence(tmp_path, truth):
+    full = pytest.raises(ConfigError, match=r"cannot be written \(No space left on device\); what is there stays")
+    with full, RunRecorder(tmp_path / "run") as recorder:
+        recorder._health.close()
+        recorder._health = open("/dev/full", "w")  # noqa: SIM115
+        recorder.add(tracks(truth)[0], 10.0)
