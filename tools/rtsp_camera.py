@@ -23,7 +23,8 @@ def main(folder: str, fps: int, port: str) -> None:
     factory = GstRtspServer.RTSPMediaFactory(shared=True)
     caps = f"image/jpeg,framerate={fps}/1"
     factory.set_launch(
-        f"( appsrc name=images is-live=true do-timestamp=true format=time caps={caps} ! jpegparse ! rtpjpegpay name=pay0 pt=26 )"
+        f"( appsrc name=images is-live=true do-timestamp=true format=time caps={caps}"
+        " ! jpegparse ! rtpjpegpay name=pay0 pt=26 )"
     )
     factory.connect("media-configure", lambda _, media: send(media, folder, fps))
     server.get_mount_points().add_factory("/stream", factory)

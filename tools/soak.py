@@ -43,7 +43,7 @@ def main() -> None:
     header = ("camera", "frames", "dropped", "lost", "latency p50, p95, p99", "MB after 1 min, at the end", "keyframes")
     for row in [header, ["---"] * len(header), *rows]:
         print("| " + " | ".join(row) + " |")
-    print(f"\nCommit {commit()}, {hardware()}.")
+    print(f"\nCommit {commit()}, {hardware()['cpu']}, {hardware()['cores']} cores.")
 
 
 def write_images(folder: Path, options: argparse.Namespace) -> str:

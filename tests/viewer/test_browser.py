@@ -151,7 +151,7 @@ def test_a_browser_view_leaves_the_terminal_to_the_run(capfd):
     viewer = BrowserViewer(port=free_port())
     eventually(lambda: _answers(viewer.address))
     with socket.create_connection(viewer.address.removeprefix("http://").split(":")):
-        pass  # somebody looks for open ports
+        time.sleep(0.3)  # somebody looks for open ports
     time.sleep(0.3)
     viewer.close()
     assert capfd.readouterr() == ("", "")
