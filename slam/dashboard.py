@@ -50,9 +50,9 @@ class Dashboard:
         self._dropped += state.record.dropped
         self._state = state
 
-    def say(self, sentence: str) -> None:
-        """A line above the panel, which stays."""
-        self._live.console.print(sentence, highlight=False, markup=False)
+    def say(self, text: str) -> None:
+        """A line above the panel, that stays."""
+        self._live.console.print(text, highlight=False)
 
     def __rich__(self) -> Panel:
         if self._state is None:

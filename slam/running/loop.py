@@ -65,8 +65,8 @@ class Loop:
         self._done, self._start_s, self._shown_s = 0, time.perf_counter(), 0.0
         self._last: tuple[Fed, Track, float] | None = None
         self._timing, self._memory, self._observed, self._map_file = timing, memory, observed, map_file
-        self._controls = Controls(viewer, stop, self._save_map, self.show_last)
         self._telemetry = telemetry
+        self._controls = Controls(viewer, stop, self._save_map, self.show_last)
 
     def run(self, realtime: bool) -> BaseException | None:
         """Answer every frame; what ended the run early, or None."""
