@@ -5,13 +5,13 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 from command_line import called, short_recording
-from mjpeg import MjpegCamera
 
 from slam.data_files import data_dir
 from slam.doctor.doctor import examine
 from slam.doctor.finding import Finding, Verdict, by_weight, graded, has_problem
 from slam.doctor.guess import layout_of
 from slam.errors import SourceError
+from slam.evaluation.mjpeg import MjpegCamera
 from slam.sources import open_source
 from slam.types import Mode
 
