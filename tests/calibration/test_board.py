@@ -68,7 +68,9 @@ def test_a_png_has_the_board_at_its_size(board, tmp_path):
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.kind)
 def test_a_pdf_has_the_board_at_its_size(board, tmp_path):
     page = print_board(board, "a4", tmp_path / "board.pdf", 300)
-    subprocess.run(["pdftoppm", "-r", "200", "-gray", "-png", "-singlefile", "board.pdf", "b"], cwd=tmp_path, check=True)
+    subprocess.run(
+        ["pdftoppm", "-r", "200", "-gray", "-png", "-singlefile", "board.pdf", "b"], cwd=tmp_path, check=True
+    )
     image = cv2.imread(str(tmp_path / "b.png"), cv2.IMREAD_GRAYSCALE)
     off_mm = printed_mm(board, image, 200) - (1000 * board.points[:, :2] + (page.left_mm, page.top_mm))
     assert np.abs(off_mm).max() < 0.1

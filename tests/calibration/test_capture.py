@@ -52,7 +52,9 @@ def test_it_ends_by_itself_once_there_is_enough_and_keeps_every_view():
 def test_what_is_not_taken_says_why():
     work = Capture(CHARUCO)
     shown = render(CHARUCO, SMALL, facing())
-    said = [work.look(Frame(i, i, image)).what for i, image in enumerate([np.full_like(shown, 90), shown, shown, shown])]
+    said = [
+        work.look(Frame(i, i, image)).what for i, image in enumerate([np.full_like(shown, 90), shown, shown, shown])
+    ]
     assert said == ["the board is not seen", "hold it still", "view 1 taken", "like a view before"]
     moved = render(CHARUCO, SMALL, facing(0.05))
     assert work.look(Frame(4, 4, moved)).what == "hold it still"
@@ -168,7 +170,9 @@ def test_a_camera_is_calibrated_with_what_was_taken_when_it_is_stopped(tmp_path)
 def test_a_network_camera_on_loopback_is_calibrated(tmp_path):
     """As it is typed: slam calibrate camera webcam ADDRESS. The board is held still for three frames at 10 Hz."""
     poses = held(CHARUCO, SMALL, 9, seed=4, fill=(0.5, 0.8))
-    jpegs = [cv2.imencode(".jpg", render(CHARUCO, SMALL, T), [cv2.IMWRITE_JPEG_QUALITY, 98])[1].tobytes() for T in poses]
+    jpegs = [
+        cv2.imencode(".jpg", render(CHARUCO, SMALL, T), [cv2.IMWRITE_JPEG_QUALITY, 98])[1].tobytes() for T in poses
+    ]
     asked = iter([False] * 24 + [True] * 99)
     with MjpegCamera(lambda index: jpegs[index // 3 % len(jpegs)], 10.0) as camera:
         source = open_camera(["webcam", camera.address], (None, None))

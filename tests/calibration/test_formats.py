@@ -19,7 +19,9 @@ from slam.sources.rectify import rectified
 T_LEFT_RIGHT = transform(Rotation.from_rotvec([0.01, -0.02, 0.005]).as_matrix(), [0.11, 0.002, -0.001])
 T_BODY_CAM = transform(Rotation.from_rotvec([0.3, -1.2, 0.7]).as_matrix(), [0.03, -0.02, 0.05])
 MONO = Rig("rig", LENS)
-STEREO = Rig("rig", LENS, Camera(640, 480, 510.0, 507.5, 322.0, 240.5, distortion=(-0.23, 0.07, 0.0, 0.001)), T_LEFT_RIGHT)
+STEREO = Rig(
+    "rig", LENS, Camera(640, 480, 510.0, 507.5, 322.0, 240.5, distortion=(-0.23, 0.07, 0.0, 0.001)), T_LEFT_RIGHT
+)
 FISHEYES = Rig("rig", WIDE, Camera(640, 480, 353.0, 351.0, 310.0, 245.0, KANNALA_BRANDT, (0.02, 0, 0, 0)), T_LEFT_RIGHT)
 ON_BODY = Rig("rig", WIDE, FISHEYES.right, T_LEFT_RIGHT, T_BODY_CAM, imu=load_rig("euroc").imu)
 FILES = {
@@ -129,7 +131,9 @@ def test_a_message_of_ros_is_read_too(tmp_path):
 
 
 def test_the_line_of_tums_table_has_the_size_of_the_images(tmp_path):
-    (tmp_path / "freiburg1.txt").write_text("# fx fy cx cy d0 d1 d2 d3 d4\n517.3 516.5 318.6 255.3 0.2624 -0.9531 -0.0054 0.0026 1.1633\n")
+    (tmp_path / "freiburg1.txt").write_text(
+        "# fx fy cx cy d0 d1 d2 d3 d4\n517.3 516.5 318.6 255.3 0.2624 -0.9531 -0.0054 0.0026 1.1633\n"
+    )
     left = load_rig(tmp_path / "freiburg1.txt").left
     assert (left.image_size, left.fx, left.distortion[4]) == ((0, 0), 517.3, 1.1633)
 
@@ -197,7 +201,9 @@ def test_a_format_by_name_must_be_in_the_file(tmp_path):
         read_rig(tmp_path / "empty.txt", "tum")
 
 
-@pytest.mark.parametrize("name, format", [("a/camchain-x.yaml", "kalibr"), ("camera_info.yml", "ros"), ("a.txt", "tum")])
+@pytest.mark.parametrize(
+    "name, format", [("a/camchain-x.yaml", "kalibr"), ("camera_info.yml", "ros"), ("a.txt", "tum")]
+)
 def test_the_name_of_the_file_says_the_format(name, format, tmp_path):
     assert write_rig_as(MONO, tmp_path / name) == format
     with pytest.raises(CalibrationError, match="give it with --to"):
@@ -223,6 +229,8 @@ def test_a_ros_pair_that_was_not_calibrated_together_is_one_sentence(tmp_path):
 
 def test_millimetres_of_opencv_are_noticed(tmp_path):
     path = written(STEREO, "opencv", tmp_path)
-    path.write_text(re.sub(r"(T: !!opencv-matrix.*?data: \[)[^]]*", r"\g<1>-110., 0., 0. ", path.read_text(), flags=re.S))
+    path.write_text(
+        re.sub(r"(T: !!opencv-matrix.*?data: \[)[^]]*", r"\g<1>-110., 0., 0. ", path.read_text(), flags=re.S)
+    )
     with pytest.raises(CalibrationError, match="would be 110 m apart; T must be in metres"):
         read_rig(path)
