@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import slam
-from slam.commands import bench, calibrate, calibration, train
+from slam.commands import bench, calibrate, calibration, doctor, train
 from slam.commands import map as map_files
 from slam.commands import run as runs
 from slam.errors import SlamError
@@ -89,6 +89,22 @@ def evaluate(
 
 
 @app.command()
+def devices() -> None:
+    """List the RealSense cameras that are connected."""
+    from slam.sources.realsense import require_sdk
+    from slam.terminal import show_table
+
+    require_sdk()
+    from slam.sources.realsense_listing import HEADER, NONE_FOUND, device_rows
+
+    rows = device_rows()
+    if not rows:
+        typer.echo(NONE_FOUND)
+        return
+    show_table(HEADER, rows)
+
+
+@app.command()
 def features() -> None:
     """List the features, and what each needs."""
     from slam.features.listing import feature_rows
@@ -138,6 +154,7 @@ download = typer.Typer(help="Download weights.", no_args_is_help=True)
 app.add_typer(bench.app, name="bench")
 app.add_typer(map_files.app, name="map")
 app.add_typer(train.app, name="train")
+app.command("doctor")(doctor.doctor_command)
 app.add_typer(calibration.app, name="calibrate")
 app.command("calibrate-exit")(calibrate.calibrate_exit_command)
 app.add_typer(download, name="download")

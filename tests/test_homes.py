@@ -17,8 +17,8 @@ HOMES = {
     "gtsam": ("graph/",),
     "open3d": ("viewer/", "rendering/"),
     "viser": ("viewer/browser_page.py",),
-    "pyrealsense2": ("sources/realsense.py",),
-    "rich": ("terminal.py", "terminal_calibration.py", "dashboard.py"),
+    "pyrealsense2": ("sources/realsense",),
+    "rich": ("terminal.py", "terminal_doctor.py", "terminal_calibration.py", "dashboard.py"),
     "evo": (),
 }
 

@@ -22,11 +22,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         draw_viewer(Path(folder) / "viewer")
         draw_dashboard(Path(folder) / "dashboard")
+    draw_doctor()
 
 
 def draw_viewer(out: Path) -> None:
     command = [sys.executable, "-m", "slam", "run", "demo", "--out", str(out), "--screenshot", str(DOCS / "demo.png")]
     subprocess.run(command, check=True)
+
+
+def draw_doctor() -> None:
+    command = [sys.executable, "-m", "slam", "doctor", "demo", "--mode", "stereo"]
+    subprocess.run([*command, "--picture", str(DOCS / "doctor.svg")], check=True)
 
 
 def draw_dashboard(out: Path) -> None:

@@ -14,11 +14,20 @@ CAMERA = "Camera"  # panel of the help
 ViewerName = Annotated[str, typer.Option(help="open3d, browser (for machines without a display) or none.")]
 ViewerHost = Annotated[str, typer.Option(help="Address of the browser view; 0.0.0.0 lets every machine in.")]
 ViewerPort = Annotated[int, typer.Option(help="Port of the browser view.")]
+Serial = Annotated[str | None, typer.Option(help="Of the RealSense to use.", rich_help_panel=CAMERA)]
+Preset = Annotated[str | None, typer.Option(help="RealSense: visual preset.", rich_help_panel=CAMERA)]
+Emitter = Annotated[
+    bool | None,
+    typer.Option("--emitter/--no-emitter", help="RealSense: on for depth by default.", rich_help_panel=CAMERA),
+]
+RealSenseFile = Annotated[
+    Path | None, typer.Option(help="RealSense: .db3 or .bag to play in its place.", rich_help_panel=CAMERA)
+]
 
 
 def run_command(
     source: Annotated[
-        str, typer.Argument(help="webcam, demo, tum, euroc, kitti, folder, video, or a launch file's name.")
+        str, typer.Argument(help="webcam, realsense, demo, tum, euroc, kitti, folder, video, or a launch file's name.")
     ],
     path: Annotated[
         str | None, typer.Argument(help="Folder or file of the recording; number or address of the camera.")
@@ -64,6 +73,10 @@ def run_command(
     exposure: Annotated[
         float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
     ] = None,
+    serial: Serial = None,
+    preset: Preset = None,
+    emitter: Emitter = None,
+    file: RealSenseFile = None,
 ) -> None:
     """Find the camera's way through a recording and map what it sees.
 
@@ -77,8 +90,8 @@ def run_command(
         source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
         localize_only=localize_only, final_ba_s=final_ba,
-        viewer_host=viewer_host, viewer_port=viewer_port, viewer_stay=viewer_stay,
-        camera=CameraOptions(width, height, camera_fps, exposure), telemetry=telemetry,
+        viewer_host=viewer_host, viewer_port=viewer_port, viewer_stay=viewer_stay, telemetry=telemetry,
+        camera=CameraOptions(width, height, camera_fps, exposure, serial, preset, emitter, file),
     )  # fmt: skip
     _run(options)
 
@@ -103,7 +116,9 @@ def replay_command(
 
 def record_command(
     out: Annotated[Path, typer.Argument(help="Empty or new folder.")],
-    source: Annotated[str, typer.Argument(help="webcam, or a recording's source, whose frames are copied.")] = "webcam",
+    source: Annotated[
+        str, typer.Argument(help="webcam, realsense, or a recording's source, whose frames are copied.")
+    ] = "webcam",
     path: Annotated[str | None, typer.Argument(help="Number or address of the camera; folder or file.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Stop after so long; Ctrl-C without it.")] = None,
     mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; what the source has by default.")] = None,
@@ -116,6 +131,10 @@ def record_command(
     exposure: Annotated[
         float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
     ] = None,
+    serial: Serial = None,
+    preset: Preset = None,
+    emitter: Emitter = None,
+    file: RealSenseFile = None,
     max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
 ) -> None:
     """Write down what a camera gives, lossless, without tracking: `slam run tum OUT` or `recorded OUT` runs on it."""
@@ -126,7 +145,7 @@ def record_command(
 
     options = RunOptions(
         source, path, mode, rig, intrinsics, distortion, max_frames=max_frames,
-        camera=CameraOptions(width, height, camera_fps, exposure),
+        camera=CameraOptions(width, height, camera_fps, exposure, serial, preset, emitter, file),
     )  # fmt: skip
     with recording_display() as update:
         recorded, ending = record(options, out, seconds, update)

@@ -190,8 +190,7 @@ class Loop:
             notes.append(f"stopped by {str(ending) or 'Ctrl-C'} after {self._done} frames")
         if isinstance(ending, SlamError):
             notes.append(f"ended early: {ending}")
-        camera = live(self._source)
-        notes.extend(camera.notes if camera is not None else ())
+        notes.extend(self._source.notes)
         if self._source.skipped:
             first = self._source.skipped[0]
             notes.append(f"{len(self._source.skipped)} frames skipped, the first: {first.reason}")

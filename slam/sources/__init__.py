@@ -37,6 +37,7 @@ class Source(Protocol):
     ground_truth: Trajectory | None  # T_gt_cam: pose of ``rig.left``
     skipped: list[Skip]  # of the current iteration, in order
     is_live: bool  # a LiveSource: frames come when the device gives them
+    notes: list[str]  # what the user must be told: settings that a device did not take, reconnections
 
     def __len__(self) -> int:
         """Frames of the recording, skipped ones counted."""
@@ -54,7 +55,6 @@ class LiveSource(Source, Protocol):
     fps: float  # that the device promises, 0 where it says nothing
     guesses_camera: bool  # nobody calibrated it: the rig is a guess
     is_reconnecting: bool  # the device is gone and is being sought, within a bound of its own: silence is no error yet
-    notes: list[str]  # what the user must be told: settings that the device did not take, reconnections
 
     def close(self) -> None:
         """Release the device; an iteration that goes on ends soon after."""
@@ -86,8 +86,9 @@ SOURCES = {
     "video": "slam.sources.video:open_video",
     "recorded": "slam.sources.recorded:open_recorded",
     "webcam": "slam.sources.webcam:open_webcam",
+    "realsense": "slam.sources.realsense:open_realsense",
 }
-WITHOUT_PATH = ("demo", "webcam")
+WITHOUT_PATH = ("demo", "webcam", "realsense")
 ADDRESSES = ("webcam",)  # whose path is no file: a device number, an address of the network
 
 

@@ -56,9 +56,10 @@ class Recording:
         self.name = name
         self.path = path
         self.mode = mode
-        self.rig = _rig_of_mode(rig, mode, options.depth_factor)
+        self.rig = rig_of_mode(rig, mode, options.depth_factor)
         self.ground_truth = ground_truth
         self.skipped: list[Skip] = []
+        self.notes: list[str] = []
         self._imu = imu
         self._rectifier = rectifier
         self._moments = _in_order(path, moments)[: options.max_frames]
@@ -158,7 +159,8 @@ def choose_mode(name: str, asked: Mode | None, possible: Sequence[Mode], path: P
     return asked
 
 
-def _rig_of_mode(rig: Rig, mode: Mode, depth_factor: float | None) -> Rig:
+def rig_of_mode(rig: Rig, mode: Mode, depth_factor: float | None) -> Rig:
+    """The rig without a right camera that is not asked for, with the user's depth factor. Raises CalibrationError."""
     if mode is not Mode.STEREO:
         rig = replace(rig, right=None, T_left_right=None)
     if depth_factor is None:

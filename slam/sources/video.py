@@ -35,6 +35,7 @@ class VideoSource:
         self.path = path
         self.mode = mode
         self.skipped: list[Skip] = []
+        self.notes: list[str] = []
         first = next(self._images(), None)
         if first is None:
             raise SourceError(f"{path}: is not a video that can be read; convert it, for example to mp4")

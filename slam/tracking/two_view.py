@@ -67,11 +67,11 @@ def rotation_residual_px(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> 
 
     Iteratively re-weighted Kabsch on the viewing rays.
     """
-    return float(np.median(_turned(camera, xy_a, xy_b)[1]))
+    return float(np.median(turned(camera, xy_a, xy_b)[1]))
 
 
-def _turned(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> tuple[Float64, Float64]:
-    """R_b_a (3, 3) of the best pure rotation and its residuals (N,) px."""
+def turned(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> tuple[Float64, Float64]:
+    """R_b_a (3, 3) of the pure rotation that explains matched ideal pixels (N, 2) best, and its residuals (N,) px."""
     units_a, units_b = _units(camera, xy_a), _units(camera, xy_b)
     weights, residual_px, R_b_a = np.ones(len(units_a)), np.zeros(len(units_a)), np.eye(3)
     for _ in range(10):
@@ -84,7 +84,7 @@ def _turned(camera: Camera, xy_a: np.ndarray, xy_b: np.ndarray) -> tuple[Float64
 
 
 def _from_all_around(camera: Camera, a: Float64, b: Float64) -> list[Float64]:
-    R_a_b = _turned(camera, a, b)[0].T
+    R_a_b = turned(camera, a, b)[0].T
     return [_with_unit_translation(transform(R_a_b, direction)) for direction in DIRECTIONS]
 
 

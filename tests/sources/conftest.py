@@ -10,6 +10,7 @@ from small_images import FRAMES, HEIGHT, IMU_SENSOR, SENSOR, STAMPS_NS, WIDTH, w
 
 from slam.rig_file import rig_from_intrinsics, write_rig
 from slam.trajectory import seconds_text
+from slam.types import Mode
 
 
 @pytest.fixture
@@ -79,6 +80,15 @@ def recorded_folder(tum_folder: Path) -> Path:
     T_left_right[0, 3] = 0.1
     write_rig(replace(rig, right=rig.left, T_left_right=T_left_right), tum_folder / "rig.toml")
     return tum_folder
+
+
+@pytest.fixture
+def realsense_file(tmp_path: Path) -> Path:
+    """Colour and depth as the SDK records them; made by a software device of the SDK."""
+    from software_camera import Pictures, write_realsense_file
+
+    write_realsense_file(Pictures(Mode.RGBD), tmp_path / "small.db3")
+    return tmp_path / "small.db3"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ FIXTURES = {
     "folder": ("image_folder", {Mode.MONO}),
     "video": ("video_file", {Mode.MONO}),
     "recorded": ("recorded_folder", set(Mode)),
+    "realsense": ("realsense_file", {Mode.RGBD, Mode.MONO}),
 }
 
 
