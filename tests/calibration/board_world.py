@@ -32,6 +32,9 @@ class Look:
     bright: float = 210.0
 
 
+SENSOR = Look()
+
+
 @lru_cache
 def paper(board):
     """The printed board with its white margin, (H, W) from 0 to 1."""
@@ -53,7 +56,7 @@ def fine_rays(camera):
     return camera.rays(camera.undistort(xy)).reshape(len(y), len(x), 3).astype(np.float32)
 
 
-def render(board, camera, T_cam_board, look=Look(), seed=0):
+def render(board, camera, T_cam_board, look=SENSOR, seed=0):
     """(H, W) uint8: grey paper on a darker wall."""
     rays = fine_rays(camera)
     T_board_cam = invert(T_cam_board)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import pytest
-from board_world import CHARUCO, LENS, Look, held, render, seen, smaller
+from board_world import CHARUCO, LENS, SENSOR, Look, held, render, seen, smaller
 from scipy.spatial.transform import Rotation
 
 from slam.calibration.capture import Capture, capture
@@ -24,7 +24,7 @@ from slam.types import Frame
 SMALL = smaller(LENS, 0.75)
 
 
-def frames_of(poses, look=Look(), camera=SMALL):
+def frames_of(poses, look=SENSOR, camera=SMALL):
     """Every pose held for two frames, as a hand does."""
     images = (render(CHARUCO, camera, T, look, seed=i) for i, T in enumerate(poses))
     for i, image in enumerate(images):
@@ -58,7 +58,7 @@ def test_what_is_not_taken_says_why():
     assert said == ["the board is not seen", "hold it still", "view 1 taken", "like a view before"]
     moved = render(CHARUCO, SMALL, facing(0.05))
     assert work.look(Frame(4, 4, moved)).what == "hold it still"
-    blurred = render(CHARUCO, SMALL, facing(-0.03, z_m=0.28), Look(blur_px=2.4))
+    blurred = render(CHARUCO, SMALL, facing(-0.03, z_m=0.2), Look(blur_px=2.0))
     assert [work.look(Frame(i, i, blurred)).what[:7] for i in (5, 6)] == ["hold it", "blurred"]
 
 

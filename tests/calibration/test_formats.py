@@ -149,7 +149,7 @@ K3 = Rig("rig", Camera(640, 480, 500.0, 500.0, 320.0, 240.0, distortion=(-0.3, 0
 
 @pytest.mark.parametrize("name", ["kalibr", "euroc"])
 def test_k3_is_refused_where_there_is_no_place_for_it(name, tmp_path):
-    with pytest.raises(CalibrationError, match="has no k3, and this lens has -0.02"):
+    with pytest.raises(CalibrationError, match=r"has no k3, and this lens has -0\.02"):
         write_rig_as(K3, tmp_path / "out.yaml", name)
 
 

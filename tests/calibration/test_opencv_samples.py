@@ -1,7 +1,7 @@
 """Real boards: OpenCV's left01.jpg to right14.jpg, which Debian has in opencv-doc. They are not part of the project.
 
-Set OPENCV_SAMPLES to their folder; what is expected is OpenCV's own left_intrinsics.yml beside them, whose fit (0.39 px)
-is coarser than this one.
+Set OPENCV_SAMPLES to their folder. What is expected is OpenCV's own left_intrinsics.yml beside them, whose fit of
+0.39 px is coarser than this one.
 """
 
 import os

@@ -89,17 +89,17 @@ def test_opencv_finds_the_same_fisheye():
 
 @pytest.mark.parametrize("camera", [LENS, WIDE], ids=["radtan", "fisheye"])
 def test_stated_sigmas_are_those_of_repeated_calibrations(camera):
-    """Monte Carlo: 100 noises on the same views. A standard deviation of 100 is known to 7 %; 30 % is four of them."""
+    """Monte Carlo: 64 noises on the same views. A standard deviation of 64 is known to 9 %; 35 % is four of them."""
     clean, rng = views_of(CHARUCO, camera, 12), np.random.default_rng(5)
     fits = []
-    for _ in range(100):
+    for _ in range(64):
         noisy = [replace(view, xy=view.xy + rng.normal(0, 0.2, view.xy.shape)) for view in clean]
         shots = [Shot(view.name, (view,)) for view in noisy]
         state = first_state(noisy, CHARUCO, camera.distortion_model)
         fits.append(adjust(state, sights_of(shots, CHARUCO)))
     values = np.array([fit.state.cameras[0] for fit in fits])
     stated = np.mean([np.sqrt(np.diag(fit.covariance)) for fit in fits], axis=0)
-    np.testing.assert_allclose(values.std(0, ddof=1), stated, rtol=0.3)
+    np.testing.assert_allclose(values.std(0, ddof=1), stated, rtol=0.35)
     assert np.mean([fit.sigma_px for fit in fits]) == pytest.approx(0.2, rel=0.02)
 
 
@@ -107,7 +107,7 @@ def test_the_map_of_certainty_is_the_spread_of_the_pixels():
     clean, rng = views_of(CHARUCO, LENS, 12), np.random.default_rng(6)
     rays = np.array([[0.0, 0.0, 1.0], [0.45, 0.3, 1.0]])
     xy = []
-    for _ in range(60):
+    for _ in range(40):
         noisy = [replace(view, xy=view.xy + rng.normal(0, 0.2, view.xy.shape)) for view in clean]
         fit = solve_camera(noisy, CHARUCO)
         xy.append(exact_pixels(fit.camera, rays))
@@ -115,7 +115,7 @@ def test_the_map_of_certainty_is_the_spread_of_the_pixels():
     x, y, sigmas = pixel_sigmas(fit)
     where = exact_pixels(LENS, rays)
     stated = [sigmas[np.abs(y - py).argmin(), np.abs(x - px).argmin()] for px, py in where]
-    np.testing.assert_allclose(spread, stated, rtol=0.4)
+    np.testing.assert_allclose(spread, stated, rtol=0.45)
 
 
 def test_a_bent_view_is_dropped_and_named():
@@ -185,6 +185,6 @@ def test_cameras_that_no_lens_can_be_are_one_sentence():
     with pytest.raises(CalibrationError, match="fit no camera"):
         usable_camera(RADTAN, np.array([500.0, 500.0, 900.0, 240.0, 0, 0, 0, 0]), (640, 480))
     folding = np.array([400.0, 400.0, 320.0, 240.0, -0.9, 0.0, 0.0, 0.0])
-    with pytest.raises(CalibrationError, match="folds back inside the image.*--model kannala_brandt"):
+    with pytest.raises(CalibrationError, match=r"folds back inside the image.*--model kannala_brandt"):
         usable_camera(RADTAN, folding, (640, 480))
     assert folds_px(LENS) < 0.01
