@@ -12,8 +12,9 @@ from slam.data_files import data_dir
 from slam.evaluation.mjpeg import MjpegCamera
 from slam.running import feed
 from slam.running.decisions import read_decisions
-from slam.sources import webcam
+from slam.sources import open_source, webcam
 from slam.trajectory import read_tum
+from slam.types import Mode
 
 CALIBRATED = ("--intrinsics", "524.8,524.8,319.5,239.5")
 WRITTEN = {"trajectory.txt", "trajectory_causal.txt", "health.jsonl", "summary.json", "map.ply", "config.toml"}
@@ -201,3 +202,23 @@ def test_a_disk_that_fills_ends_a_recording_with_one_clear_sentence(slam, camera
     threading.Timer(1.5, fill).start()
     done = slam("record", "tape", "webcam", camera.address, "--max-frames", "200")
     assert done.code == 2 and "No space left on device" in done.err and done.err.count("\n") == 1
+
+
+def test_a_recording_in_the_layout_of_euroc_has_the_same_pictures_and_samples(slam, tmp_path):
+    given = list(open_source("demo", None, mode=Mode.STEREO, max_frames=5))
+    assert slam("record", "tape", "demo", "--mode", "stereo", "--max-frames", "5", "--layout", "euroc").code == 0
+    read = list(open_source("euroc", tmp_path / "tape"))
+    assert [frame.stamp_ns for frame in read] == [frame.stamp_ns for frame in given]
+    for a, b in zip(given[1:], read[1:]):
+        assert np.abs(a.image.astype(int) - b.image).max() <= 1 and np.abs(a.right.astype(int) - b.right).max() <= 1
+        np.testing.assert_array_equal(a.imu.stamps_ns, b.imu.stamps_ns)
+        np.testing.assert_array_equal(a.imu.gyro_rad_s, b.imu.gyro_rad_s)
+
+
+def test_depth_finds_no_place_in_eurocs_layout_and_an_unknown_layout_is_refused(slam):
+    for arguments, words in (
+        (("--layout", "euroc"), "has no place for depth; write --layout tum"),
+        (("--layout", "bag"), "--layout bag: is unknown; write tum or euroc"),
+    ):
+        done = slam("record", "tape", "demo", *arguments)
+        assert done.code == 2 and words in done.err

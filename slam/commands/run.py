@@ -120,6 +120,7 @@ def record_command(
         str, typer.Argument(help="webcam, realsense, or a recording's source, whose frames are copied.")
     ] = "webcam",
     path: Annotated[str | None, typer.Argument(help="Number or address of the camera; folder or file.")] = None,
+    layout: Annotated[str, typer.Option(help="tum, or euroc (grey, no depth).")] = "tum",
     seconds: Annotated[float | None, typer.Option(help="Stop after so long; Ctrl-C without it.")] = None,
     mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; what the source has by default.")] = None,
     rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file, to be written beside it.")] = None,
@@ -148,7 +149,7 @@ def record_command(
         camera=CameraOptions(width, height, camera_fps, exposure, serial, preset, emitter, file),
     )  # fmt: skip
     with recording_display() as update:
-        recorded, ending = record(options, out, seconds, update)
+        recorded, ending = record(options, out, seconds, update, layout)
     figures = f"{recorded.written} written of {recorded.given}, {recorded.left_out} left out, {recorded.missed} missed"
     show_rows([("frames", figures), *(("note", note) for note in recorded.notes), ("recording", str(out))])
     if ending is not None:

@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from slam.errors import SlamError, SourceError
+from slam.errors import ConfigError, SlamError, SourceError
 from slam.running.feed import captured_frames
+from slam.running.layouts import LAYOUTS
 from slam.running.options import RunOptions, opened_source, with_launch_file
 from slam.running.recording import RecordingWriter
 from slam.running.stopping import Stopped, StopSignals
 from slam.sources import Source, live
+from slam.types import Mode
 
 FILE_NAME = "recording.json"
 
@@ -42,7 +44,11 @@ class Recorded:
 
 
 def record(
-    options: RunOptions, out: Path, seconds: float | None, on_progress: Callable[[RecordProgress], None]
+    options: RunOptions,
+    out: Path,
+    seconds: float | None,
+    on_progress: Callable[[RecordProgress], None],
+    layout: str = "tum",
 ) -> tuple[Recorded, SlamError | None]:
     """Record until the source ends, for so many seconds, or to Ctrl-C; and what ended it early, everything saved.
 
@@ -51,8 +57,13 @@ def record(
     options, _ = with_launch_file(options)
     source = opened_source(options)
     camera = live(source)
+    if layout not in LAYOUTS:
+        raise ConfigError(f"--layout {layout}: is unknown; write {' or '.join(LAYOUTS)}")
+    if layout == "euroc" and source.mode is Mode.RGBD:
+        raise ConfigError("--layout euroc: has no place for depth; write --layout tum, or --mode mono")
     held: AbstractContextManager[object] = nullcontext() if camera is None else closing(camera)
-    with held, StopSignals() as stop, RecordingWriter(out, source.rig, source.ground_truth, camera is None) as writer:
+    onto = RecordingWriter(out, source.rig, source.ground_truth, camera is None, layout)
+    with held, StopSignals() as stop, onto as writer:
         given, missed, start_s = 0, 0, time.monotonic()
         ending: SlamError | None = None
         try:

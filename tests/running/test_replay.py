@@ -15,6 +15,7 @@ from slam.errors import ConfigError, SourceError
 from slam.graph import InlineGraph
 from slam.running.decisions import FILE_NAME, DecisionLog, Decisions, keep_until, read_decisions
 from slam.running.feed import InertialStore
+from slam.running.layouts import TumLayout
 from slam.running.recording import WAITING, RecordingWriter
 from slam.running.scripted import LoggedGraph, ScriptedGraph
 from slam.sources import open_source
@@ -121,7 +122,7 @@ def test_a_disk_that_takes_no_more_ends_the_recording_and_says_so(tmp_path):
 
 
 def test_a_camera_does_not_wait_for_a_slow_disk_and_what_is_left_out_is_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(RecordingWriter, "_write", lambda self, frame: time.sleep(0.05))
+    monkeypatch.setattr(TumLayout, "write", lambda self, frame: time.sleep(0.05))
     begin = time.perf_counter()
     with RecordingWriter(tmp_path / "tape", RIG, None, waits=False) as writer:
         taken = [writer.add(frame) for frame in small_frames(WAITING + 20)]
