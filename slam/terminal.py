@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from slam.running.record import RecordProgress
 
 console = Console()
+OUTSIDE_FONTS = re.compile(r"@font-face\s*{[^}]*}")  # rich would have the reader's browser fetch them
 STATUS_COLORS = {"tracking": "green", "relocalized": "yellow", "initializing": "cyan", "lost": "red"}
 
 
@@ -137,3 +139,8 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def svg_text(drawn: Console, title: str) -> str:
+    """What a recording console was given, as a picture that asks nothing of the network."""
+    return OUTSIDE_FONTS.sub("", drawn.export_svg(title=title))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from slam.doctor.finding import Finding, Verdict, by_weight
 from slam.errors import ConfigError
+from slam.terminal import svg_text
 
 MARKS = {
     Verdict.OK: ("✓", "green"),
@@ -24,7 +24,6 @@ MARKS = {
     Verdict.UNKNOWN: ("?", "cyan"),
 }
 PICTURE_COLUMNS = 118
-OUTSIDE_FONTS = re.compile(r"@font-face\s*{[^}]*}")  # rich would have the reader's browser fetch them
 
 
 def check_picture(path: Path | None) -> None:
@@ -49,7 +48,7 @@ def show_findings(findings: Sequence[Finding], title: str, picture: Path | None 
         return
     drawn = Console(record=True, width=PICTURE_COLUMNS, force_terminal=True, file=io.StringIO())
     _draw(drawn, findings)
-    picture.write_text(OUTSIDE_FONTS.sub("", drawn.export_svg(title=title)), encoding="utf-8")
+    picture.write_text(svg_text(drawn, title), encoding="utf-8")
 
 
 def _draw(console: Console, findings: Sequence[Finding]) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from slam.dashboard import Dashboard
 from slam.running.options import RunOptions
 from slam.running.run import run
+from slam.terminal import svg_text
 
 DOCS = Path(__file__).parents[1] / "docs"
 AT_FRAME = 120  # of the demo's 150
@@ -45,7 +46,7 @@ def draw_dashboard(out: Path) -> None:
             dashboard.update(state)
     console = Console(record=True, width=WIDTH, force_terminal=True, file=io.StringIO())
     console.print(dashboard)
-    console.save_svg(str(DOCS / "dashboard.svg"), title="slam run demo --realtime")
+    (DOCS / "dashboard.svg").write_text(svg_text(console, "slam run demo --realtime"))
 
 
 if __name__ == "__main__":
