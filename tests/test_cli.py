@@ -153,7 +153,7 @@ def test_download_refuses_an_unknown_name(slam):
         ((*RUN, "--depth-factor", "0"), ("--depth-factor 0", "positive")),
         ((*RUN, "--max-frames", "0"), ("at least 1",)),
         ((*RUN, "--seed", "-1"), ("run.seed: must be 0 to",)),
-        ((*RUN, "--viewer", "opengl"), ("--viewer opengl", "open3d or none")),
+        ((*RUN, "--viewer", "opengl"), ("--viewer opengl", "open3d, browser or none")),
         ((*RUN, "--features", "sfit"), ("'sfit'", "did you mean 'sift'")),
         ((*RUN, "--matcher", "lightgleu"), ("'lightgleu'", "did you mean 'lightglue'")),
         ((*RUN, "--features", "orb"), ("none come with features 'orb'", "nearest")),

@@ -34,6 +34,7 @@ def test_a_flight_with_one_camera_becomes_metric(recorded, slam, tmp_path):
     assert any("before it have no scale" in note for note in figures["notes"])
 
 
+@pytest.mark.slow
 def test_a_metric_map_is_metric_still_for_the_next_run(recorded, slam, tmp_path):
     path = recorded / "sequences" / "euroc_v101_moving_90"
     for number, more in enumerate(((), ("--localize-only",), ())):

@@ -120,7 +120,7 @@ def test_a_wrong_board_is_told_with_what_is_seen(options, complaint, chess_image
         (("--squares", "6x5"), "check --squares"),
         (("--squares", "8x11"), "not in its order: check --squares"),
         (("--dictionary", "5X5_100"), "another dictionary are seen (4X4_1000): check --dictionary"),
-        (CHESS, "is it --board charuco"),
+        pytest.param(CHESS, "is it --board charuco", marks=pytest.mark.slow),
     ],
 )
 def test_other_markers_are_told(options, complaint, images, tmp_path, monkeypatch, capsys):

@@ -24,7 +24,7 @@ from slam.running.merge import align
 from slam.types import Loop, Mode
 
 FIRST, SECOND = tuple(range(70)), tuple(range(50, 115))  # steps; 120 are a lap
-MODES = pytest.mark.parametrize("mode", [Mode.RGBD, Mode.MONO])
+MODES = pytest.mark.parametrize("mode", [Mode.RGBD, pytest.param(Mode.MONO, marks=pytest.mark.slow)])
 
 
 @cache

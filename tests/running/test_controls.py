@@ -204,7 +204,8 @@ def test_a_pause_is_no_part_of_the_speed(slam, tmp_path):
     assert summary["duration_s"] < frames_s + 0.5
 
 
-@pytest.mark.parametrize("mode", ["rgbd", pytest.param("mono", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["rgbd", "mono"])
 def test_a_replay_begins_anew_where_the_run_did(slam, tmp_path, mode):
     args = ("--mode", mode, "--realtime", "--max-frames", "90", "--record", "tape", "--out", "live")
     assert slam(Visitor({12: (PAUSE,), 14: (RESET, SAVE_MAP), 16: (GO_ON,)}), "run", "demo", *args).code == 0

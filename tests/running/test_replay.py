@@ -32,7 +32,7 @@ def slam(monkeypatch, capsys, tmp_path):
     return lambda *args: called(monkeypatch, capsys, *args)
 
 
-@pytest.mark.parametrize("mode", ["rgbd", "mono"])
+@pytest.mark.parametrize("mode", ["rgbd", pytest.param("mono", marks=pytest.mark.slow)])
 def test_a_realtime_run_and_its_replay_leave_the_same_bytes(slam, tmp_path, mode):
     args = ("--mode", mode, "--realtime", "--fps", "90", "--max-frames", "60", "--viewer", "none")
     assert slam("run", "demo", *args, "--record", "tape", "--out", "live").code == 0

@@ -140,7 +140,7 @@ def test_a_frame_of_another_size_is_skipped_and_a_camera_that_stays_so_ends(monk
     monkeypatch.setattr(webcam, "USELESS", 5)
 
     def sometimes_smaller(index):
-        return jpeg(index, (32, 24) if index == 6 or index > 14 else (64, 48))
+        return jpeg(index, (32, 24) if index == 15 or index > 24 else (64, 48))
 
     with MjpegCamera(sometimes_smaller, FPS) as camera:
         source = open_source("webcam", camera.address)
