@@ -73,7 +73,8 @@ def whole(folder):
 
 
 def test_a_camera_is_tracked_until_the_frames_asked_for(slam, camera, tmp_path):
-    done = live(slam, camera, "--max-frames", "60", "--telemetry", "told.jsonl")
+    done = slam("run", "webcam", camera.address, *CALIBRATED, "--headless", "--out", "run", "--max-frames", "60",
+                "--telemetry", "told.jsonl")  # fmt: skip
     assert (done.code, done.err) == (0, "")
     records = whole(tmp_path)
     assert summary(tmp_path)["frames"] == 60 and records[-1]["status"] == "tracking"

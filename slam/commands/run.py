@@ -64,6 +64,7 @@ def run_command(
     localize_only: Annotated[
         bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
     ] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="The same as --viewer none.")] = False,
     telemetry: Annotated[
         str | None, typer.Option(help="PORT (this machine only), HOST:PORT or a file: every frame's record as JSON.")
     ] = None,
@@ -87,7 +88,8 @@ def run_command(
     from slam.sources.camera_options import CameraOptions
 
     options = RunOptions(
-        source, path, mode, rig, intrinsics, distortion, depth_factor, out, viewer, screenshot, features, matcher,
+        source, path, mode, rig, intrinsics, distortion, depth_factor, out, "none" if headless else viewer,
+        screenshot, features, matcher,
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
         localize_only=localize_only, final_ba_s=final_ba,
         viewer_host=viewer_host, viewer_port=viewer_port, viewer_stay=viewer_stay, telemetry=telemetry,

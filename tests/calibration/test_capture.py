@@ -130,6 +130,7 @@ class Camera:
     notes: list = field(default_factory=list)
     is_closed: bool = False
     is_reconnecting: bool = False
+    is_live: bool = True
 
     def __iter__(self):
         yield from self.frames
