@@ -70,9 +70,8 @@ def _rows(state: Progress, recent: list[FrameRecord], dropped: int) -> Table:
         table.add_row("frames", _bar(state))
     table.add_row("rate", f"{rate_hz(recent):.1f} fps now, {state.fps:.1f} over the run; {_dropped(state, dropped)}")
     table.add_row("latency", latency(recent))
-    table.add_row(
-        "inliers", f"{record.inliers} of {record.matches} matches, {record.features} features  {_sparks(recent)}"
-    )
+    found = f"{record.inliers} by {record.matches} matches and the search after them, {record.features} features"
+    table.add_row("inliers", f"{found}  {_sparks(recent)}")
     for name, row in exit_rows(recent):
         table.add_row(name, row)
     table.add_row("map", f"{record.keyframes} keyframes, {record.landmarks} landmarks, queue {record.queue}")

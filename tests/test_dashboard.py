@@ -37,7 +37,7 @@ def test_rate_and_latency_are_of_the_last_frames():
 
 def test_it_shows_what_a_run_does():
     text = shown(records(), total=200)
-    for words in ("tracking", "100 of 200", "30.0 fps now, 29.5 over the run; 0 dropped (0.0%)", "300 of 400 matches",
+    for words in ("tracking", "100 of 200", "30.0 fps now, 29.5 over the run; 0 dropped (0.0%)", "300 by 400 matches",
                   "7 keyframes, 900 landmarks, queue 1", "25% of the points", "500 MB"):  # fmt: skip
         assert words in text
 
