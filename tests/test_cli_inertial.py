@@ -59,6 +59,7 @@ def test_a_body_that_stands_still_never_becomes_metric(recorded, slam, tmp_path)
     assert summary(tmp_path / "run")["tracked"] == 0
 
 
+@pytest.mark.slow
 def test_a_realtime_run_with_samples_is_replayed_to_the_byte(recorded, slam, tmp_path):
     path = recorded / "sequences" / "euroc_v101_moving_90"
     args = ("run", "euroc", path, "--mode", "mono", "--realtime", "--record", "tape", "--out", "live")

@@ -62,12 +62,14 @@ def test_two_halves_of_a_recording_become_one_map(halves):
     assert error_m(folder / "both.map") < max(halves_m) + 0.002  # m
 
 
+@pytest.mark.slow
 def test_the_whole_recording_is_located_in_the_map_of_both_halves(halves, slam, tmp_path):
     done = slam("run", "demo", "--map", halves[0] / "both.map", "--localize-only", *WITH)
     figures = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert (done.code, figures["tracked"]) == (0, 150) and figures["ate"]["rmse"] < 0.006  # m
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_a_merged_map(halves, slam, tmp_path):
     (tmp_path / "c.map").write_bytes((halves[0] / "both.map").read_bytes())
     assert slam("run", "demo", "--map", "c.map", *WITH).code == 0
