@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from slam.commands.options import Height, Width
+
 if TYPE_CHECKING:
     from slam.calibration.board import Board
     from slam.calibration.report import Report
@@ -59,8 +61,8 @@ def camera_command(
     legacy: Legacy = False,
     model: Model = "radtan",
     out: Out = None,
-    width: Annotated[int | None, typer.Option(help="Of a live camera, px.")] = None,
-    height: Annotated[int | None, typer.Option(help="Of a live camera, px.")] = None,
+    width: Width = None,
+    height: Height = None,
 ) -> None:
     """Calibrate a camera, from images or live.
 

@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from slam.commands.options import (
+    CameraFps,
+    Distortion,
+    Exposure,
+    Height,
+    Intrinsics,
+    ModeName,
+    RealSenseFile,
+    RigName,
+    Serial,
+    Width,
+)
+
 if TYPE_CHECKING:
     from slam.doctor.finding import Finding
     from slam.sources import LiveSource, Source
     from slam.sources.camera_options import CameraOptions
-
-CAMERA = "Cameras"  # heading of the options that only live cameras have
 
 
 def doctor_command(
@@ -22,21 +33,18 @@ def doctor_command(
     ] = None,
     path: Annotated[str | None, typer.Argument(help="Folder, file or address.")] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="To look at the source, or for the self-test.")] = 10.0,
-    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
-    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file.")] = None,
-    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
-    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
+    mode: ModeName = None,
+    rig: RigName = None,
+    intrinsics: Intrinsics = None,
+    distortion: Distortion = None,
     json_: Annotated[Path | None, typer.Option("--json", help="File for the findings.")] = None,
     picture: Annotated[Path | None, typer.Option(help="SVG file for what the terminal shows.")] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
-    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
-    exposure: Annotated[
-        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option(help="RealSense: .db3 or .bag to play like a camera.", rich_help_panel=CAMERA)
-    ] = None,
+    width: Width = None,
+    height: Height = None,
+    camera_fps: CameraFps = None,
+    exposure: Exposure = None,
+    serial: Serial = None,
+    file: RealSenseFile = None,
 ) -> None:
     """Examine a camera, a recording or this machine, and say what to do.
 
@@ -53,7 +61,7 @@ def doctor_command(
         with working(f"timing this machine for {seconds:g} s"):
             findings = _of_machine(seconds)
     else:
-        camera = CameraOptions(width, height, camera_fps, exposure, file=file)
+        camera = CameraOptions(width, height, camera_fps, exposure, serial, file=file)
         source = _opened(what, path, mode, rig, intrinsics, distortion, camera)
         with working(f"looking at {what} for {seconds:g} s, and thinking about it for as long: move the camera"):
             findings = _of_source(source, seconds)

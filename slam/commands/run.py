@@ -1,4 +1,4 @@
-"""``slam run`` and ``slam replay``: the main job, on a camera or a recording."""
+"""``slam run``, ``slam replay`` and ``slam record``: the main job, on a camera or a recording."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from slam.commands.options import (
+    CameraFps,
+    Distortion,
+    Emitter,
+    Exposure,
+    Height,
+    Intrinsics,
+    MaxFrames,
+    ModeName,
+    Preset,
+    RealSenseFile,
+    RigName,
+    Serial,
+    ViewerHost,
+    ViewerName,
+    ViewerPort,
+    Width,
+)
+
 if TYPE_CHECKING:
     from slam.running.options import RunOptions
-
-CAMERA = "Camera"  # panel of the help
-ViewerName = Annotated[str, typer.Option(help="open3d, browser (for machines without a display) or none.")]
-ViewerHost = Annotated[str, typer.Option(help="Address of the browser view; 0.0.0.0 lets every machine in.")]
-ViewerPort = Annotated[int, typer.Option(help="Port of the browser view.")]
-Serial = Annotated[str | None, typer.Option(help="Of the RealSense to use.", rich_help_panel=CAMERA)]
-Preset = Annotated[str | None, typer.Option(help="RealSense: visual preset.", rich_help_panel=CAMERA)]
-Emitter = Annotated[
-    bool | None,
-    typer.Option("--emitter/--no-emitter", help="RealSense: on for depth by default.", rich_help_panel=CAMERA),
-]
-RealSenseFile = Annotated[
-    Path | None, typer.Option(help="RealSense: .db3 or .bag to play in its place.", rich_help_panel=CAMERA)
-]
 
 
 def run_command(
@@ -32,10 +37,10 @@ def run_command(
     path: Annotated[
         str | None, typer.Argument(help="Folder or file of the recording; number or address of the camera.")
     ] = None,
-    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
-    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file.")] = None,
-    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
-    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
+    mode: ModeName = None,
+    rig: RigName = None,
+    intrinsics: Intrinsics = None,
+    distortion: Distortion = None,
     depth_factor: Annotated[float | None, typer.Option(help="Raw depth units per metre.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the results; runs/<time> by default.")] = None,
     viewer: ViewerName = "open3d",
@@ -51,7 +56,7 @@ def run_command(
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, any number of times.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of every random choice.")] = None,
     realtime: Annotated[bool, typer.Option("--realtime", help="At the pace of the stamps, dropping frames.")] = False,
-    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+    max_frames: MaxFrames = None,
     fps: Annotated[
         float | None, typer.Option(help="Rate to hold: the matcher leaves earlier when time is short.")
     ] = None,
@@ -68,12 +73,10 @@ def run_command(
     telemetry: Annotated[
         str | None, typer.Option(help="PORT (this machine only), HOST:PORT or a file: every frame's record as JSON.")
     ] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
-    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
-    exposure: Annotated[
-        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
-    ] = None,
+    width: Width = None,
+    height: Height = None,
+    camera_fps: CameraFps = None,
+    exposure: Exposure = None,
     serial: Serial = None,
     preset: Preset = None,
     emitter: Emitter = None,
@@ -104,7 +107,7 @@ def replay_command(
     viewer: ViewerName = "open3d",
     viewer_host: ViewerHost = "127.0.0.1",
     viewer_port: ViewerPort = 8080,
-    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; the recording's own by default.")] = None,
+    mode: ModeName = None,
 ) -> None:
     """Run again what a run recorded, deciding as it did: the trajectory comes out the same to the byte."""
     from slam.running.options import RunOptions
@@ -124,21 +127,19 @@ def record_command(
     path: Annotated[str | None, typer.Argument(help="Number or address of the camera; folder or file.")] = None,
     layout: Annotated[str, typer.Option(help="tum, or euroc (grey, no depth).")] = "tum",
     seconds: Annotated[float | None, typer.Option(help="Stop after so long; Ctrl-C without it.")] = None,
-    mode: Annotated[str | None, typer.Option(help="rgbd, stereo or mono; what the source has by default.")] = None,
-    rig: Annotated[str | None, typer.Option(help="Name in calib/ or a TOML file, to be written beside it.")] = None,
-    intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels.")] = None,
-    distortion: Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels, of a camera.", rich_help_panel=CAMERA)] = None,
-    camera_fps: Annotated[float | None, typer.Option(help="Rate of the camera.", rich_help_panel=CAMERA)] = None,
-    exposure: Annotated[
-        float | None, typer.Option(help="Milliseconds; automatic without it.", rich_help_panel=CAMERA)
-    ] = None,
+    mode: ModeName = None,
+    rig: RigName = None,
+    intrinsics: Intrinsics = None,
+    distortion: Distortion = None,
+    width: Width = None,
+    height: Height = None,
+    camera_fps: CameraFps = None,
+    exposure: Exposure = None,
     serial: Serial = None,
     preset: Preset = None,
     emitter: Emitter = None,
     file: RealSenseFile = None,
-    max_frames: Annotated[int | None, typer.Option(help="Stop after so many frames.")] = None,
+    max_frames: MaxFrames = None,
 ) -> None:
     """Write down what a camera gives, lossless, without tracking: `slam run tum OUT` or `recorded OUT` runs on it."""
     from slam.running.options import RunOptions
