@@ -178,7 +178,8 @@ def test_a_camera_is_recorded_and_the_recording_runs(slam, camera, tmp_path):
 def test_seconds_end_a_recording(slam, camera, tmp_path):
     done = slam("record", "tape", "webcam", camera.address, "--seconds", "1")
     assert done.code == 0
-    assert 8 <= json.loads((tmp_path / "tape" / "recording.json").read_text())["written"] <= 17
+    recorded = json.loads((tmp_path / "tape" / "recording.json").read_text())
+    assert 8 <= recorded["written"] <= 17 and "its focal length is a guess" in recorded["notes"][0]
 
 
 def test_an_unplugged_camera_ends_a_recording_with_what_there_is(slam, camera, tmp_path, monkeypatch):

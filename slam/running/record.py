@@ -92,5 +92,7 @@ def record(
 def _recorded(source: Source, writer: RecordingWriter, given: int, missed: int, seconds: float) -> Recorded:
     camera = live(source)
     notes = [*(camera.notes if camera is not None else ()), *writer.notes()]
+    if camera is not None and camera.guesses_camera:
+        notes.append(f"{writer.folder / 'rig.toml'}: its focal length is a guess; calibrate the camera and replace it")
     reasons = [skip.reason for skip in source.skipped]
     return Recorded(given, writer.written, writer.left_out, missed, reasons, round(seconds, 3), notes)
