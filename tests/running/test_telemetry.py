@@ -80,10 +80,12 @@ def test_a_file_is_appended_to(tmp_path):
     assert [json.loads(line)["index"] for line in (tmp_path / "health.jsonl").open()] == [1, 2]
 
 
-def test_a_full_file_is_left_alone():
+def test_a_full_file_is_left_alone(tmp_path):
     with opened_telemetry("/dev/full") as file:
         file.send(RECORD)
+        file._file = (tmp_path / "room").open("w")  # even where there is room again: a record is missing before it
         file.send(RECORD)
+    assert (tmp_path / "room").read_text() == ""
 
 
 def test_a_port_in_use_and_a_folder_that_is_not_there_are_one_clear_sentence(port, tmp_path):
