@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,12 +19,6 @@ CSV_HEADERS = {
     "imu": "#timestamp [ns],w_RS_S_x [rad s^-1],w_RS_S_y [rad s^-1],w_RS_S_z [rad s^-1],"
     "a_RS_S_x [m s^-2],a_RS_S_y [m s^-2],a_RS_S_z [m s^-2]",
 }
-
-
-class Layout(Protocol):
-    """Made for a new folder, which exists; then given every frame. Raises OSError."""
-
-    def write(self, frame: Frame) -> None: ...
 
 
 class TumLayout:
@@ -82,6 +75,7 @@ class EurocLayout:
         _append(path, lines if path.exists() else [CSV_HEADERS[kind], *lines])
 
 
+# Each is made for a new folder, which exists, and then given every frame; both may raise OSError.
 LAYOUTS: dict[str, type[TumLayout] | type[EurocLayout]] = {"tum": TumLayout, "euroc": EurocLayout}
 
 
