@@ -16,6 +16,7 @@ Distortion = Annotated[str | None, typer.Option(help="k1,k2,p1,p2[,k3].")]
 MaxFrames = Annotated[int | None, typer.Option(help="Stop after so many frames.")]
 
 ViewerName = Annotated[str, typer.Option(help="open3d, browser (for machines without a display) or none.")]
+Headless = Annotated[bool, typer.Option("--headless", help="The same as --viewer none.")]
 ViewerHost = Annotated[str, typer.Option(help="Address of the browser view; 0.0.0.0 lets every machine in.")]
 ViewerPort = Annotated[int, typer.Option(help="Port of the browser view.")]
 

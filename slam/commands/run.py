@@ -12,6 +12,7 @@ from slam.commands.options import (
     Distortion,
     Emitter,
     Exposure,
+    Headless,
     Height,
     Intrinsics,
     MaxFrames,
@@ -69,7 +70,7 @@ def run_command(
     localize_only: Annotated[
         bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
     ] = False,
-    headless: Annotated[bool, typer.Option("--headless", help="The same as --viewer none.")] = False,
+    headless: Headless = False,
     telemetry: Annotated[
         str | None, typer.Option(help="PORT (this machine only), HOST:PORT or a file: every frame's record as JSON.")
     ] = None,
@@ -107,14 +108,15 @@ def replay_command(
     viewer: ViewerName = "open3d",
     viewer_host: ViewerHost = "127.0.0.1",
     viewer_port: ViewerPort = 8080,
+    headless: Headless = False,
     mode: ModeName = None,
 ) -> None:
     """Run again what a run recorded, deciding as it did: the trajectory comes out the same to the byte."""
     from slam.running.options import RunOptions
 
     options = RunOptions(
-        "recorded", path, mode=mode, out=out, viewer=viewer, config=path / "config.toml", decisions=path,
-        viewer_host=viewer_host, viewer_port=viewer_port,
+        "recorded", path, mode=mode, out=out, viewer="none" if headless else viewer, config=path / "config.toml",
+        decisions=path, viewer_host=viewer_host, viewer_port=viewer_port,
     )  # fmt: skip
     _run(options)
 
