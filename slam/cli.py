@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import slam
-from slam.commands import bench, calibrate, calibration, doctor, train
+from slam.commands import bench, calibrate, calibration, datasets, doctor, train
 from slam.commands import map as map_files
 from slam.commands import run as runs
 from slam.errors import SlamError
@@ -150,27 +150,14 @@ def render(
         render_recording(options, out, progress)
 
 
-download = typer.Typer(help="Download weights.", no_args_is_help=True)
 app.add_typer(bench.app, name="bench")
 app.add_typer(map_files.app, name="map")
 app.add_typer(train.app, name="train")
 app.command("doctor")(doctor.doctor_command)
 app.add_typer(calibration.app, name="calibrate")
 app.command("calibrate-exit")(calibrate.calibrate_exit_command)
-app.add_typer(download, name="download")
-
-
-@download.command("weights")
-def download_weights_command(name: Annotated[str, typer.Argument(help="A name that `slam features` lists.")]) -> None:
-    """Fetch an extractor's or matcher's weights from their authors, and check them."""
-    from slam.features.weights import download_weights, weights_file
-    from slam.terminal import counting
-
-    file = weights_file(name)
-    typer.secho(f"{name}: {file.note} Licence: {file.licence}", fg="yellow")
-    with counting("downloading") as progress:
-        path = download_weights(name, progress)
-    typer.echo(f"written to {path}")
+app.command("datasets")(datasets.datasets_command)
+app.add_typer(datasets.download, name="download")
 
 
 if __name__ == "__main__":

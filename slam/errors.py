@@ -31,3 +31,7 @@ class MapError(SlamError):
 
 class MissingExtraError(SlamError):
     """An optional package is not installed."""
+
+
+class DatasetError(SlamError):
+    """A dataset is unknown, cannot be fetched, or its archive cannot be unpacked."""

@@ -10,7 +10,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Column, Table
 
 from slam.dashboard import Dashboard
@@ -116,6 +126,20 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
         def update(done: int, total: int) -> None:
             display._progress.update(display._task, completed=done, total=total or None, description=what)
+
+        yield update
+
+
+@contextmanager
+def fetching() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per file, which is moved by calling it with (file, bytes done, bytes in all), from any thread."""
+    columns = (TextColumn("{task.description}"), BarColumn(30), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def update(file: str, done: int, total: int) -> None:
+            task = tasks[file] if file in tasks else tasks.setdefault(file, bars.add_task(file))
+            bars.update(task, completed=done, total=total or None)
 
         yield update
 

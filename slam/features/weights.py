@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from slam.datasets.download import DownloadError, Patience, Progress, fetch, file_digest
 from slam.errors import WeightsError
-
-CHUNK = 1 << 18  # bytes read at a time
-TIMEOUT_S = 30.0
-RANGE_NOT_SATISFIABLE = 416
-
-Progress = Callable[[int, int], None]  # bytes so far, bytes in all (0 when the server does not say)
 
 
 @dataclass(frozen=True)
@@ -111,52 +101,11 @@ def download_weights(name: str, progress: Progress | None = None) -> Path:
     Raises WeightsError: unknown name, no connection, cut connection, or another sha256 (nothing is left then).
     """
     file, path = weights_file(name), cached_path(name)
-    if path.is_file() and not _is_wrong(path, file.sha256):
+    if path.is_file() and (file.sha256 is None or file_digest(path, "sha256") == file.sha256):
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    _fetch(name, file.address, part, progress or (lambda done, total: None))
-    if _is_wrong(part, file.sha256):
-        part.unlink()
-        raise WeightsError(f"weights '{name}': {file.address} sent another file (sha256 differs); nothing was kept")
-    part.replace(path)
-    return path
-
-
-def _fetch(name: str, address: str, part: Path, progress: Progress) -> None:
-    """Append to ``part`` what it lacks of the file at ``address``."""
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            have = have if answer.status == http.HTTPStatus.PARTIAL_CONTENT else 0
-            total = _append(answer, part, have, progress)
-    except urllib.error.HTTPError as error:
-        if error.code == RANGE_NOT_SATISFIABLE and have:
-            return  # the part is the whole file already; its sum decides
-        raise WeightsError(f"weights '{name}': {address} answered {error.code} {error.reason}; try later") from error
-    except (OSError, http.client.HTTPException) as error:
-        raise WeightsError(f"weights '{name}': no connection to {address} ({error}); run it again to go on") from error
-    if part.stat().st_size < total:
-        raise WeightsError(f"weights '{name}': the connection was cut; run it again to go on where it ended")
-
-
-def _append(answer: http.client.HTTPResponse, part: Path, have: int, progress: Progress) -> int:
-    """Write the answer behind the first ``have`` bytes; returns the file's full size, 0 when unknown."""
-    length = int(answer.headers.get("Content-Length") or 0)
-    total = have + length if length else 0
-    with part.open("ab" if have else "wb") as target:
-        while chunk := answer.read(CHUNK):
-            target.write(chunk)
-            have += len(chunk)
-            progress(have, total)
-    return total
-
-
-def _is_wrong(path: Path, sha256: str | None) -> bool:
-    return sha256 is not None and _sha256(path) != sha256
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
+        fetch(file.address, path, progress, file.sha256 or "", Patience(attempts=1))
+    except DownloadError as error:
+        raise WeightsError(f"weights '{name}': {error}") from error
+    return path

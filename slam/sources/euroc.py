@@ -90,6 +90,8 @@ def _ground_truth(mav: Path, rig: Rig) -> Trajectory | None:
     """Poses of the camera: the file holds the body's."""
     path = mav / "state_groundtruth_estimate0" / "data.csv"
     if not path.is_file():
+        path = mav / "mocap0" / "data.csv"  # TUM-VI: the body's too
+    if not path.is_file():
         return None
     if rig.T_body_cam is None:
         raise CalibrationError(f"rig {rig.name}: T_body_cam is missing; the ground truth {path} needs it")

@@ -40,6 +40,18 @@ def read_depth(path: Path, rig: Rig) -> Float32:
     return depth_m
 
 
+def read_float_depth(path: Path) -> Float32:
+    """Depth in metres (H, W) float32 of a PNG whose four bytes a pixel are a little-endian float, as OpenCV orders
+    them (tartanairpy, reader.py); 0 where it is not finite or not positive.
+    """
+    raw = _decoded(path, cv2.IMREAD_UNCHANGED)
+    if raw.ndim != 3 or raw.shape[2] != 4 or raw.dtype != np.uint8:
+        raise SourceError(f"{path}: depth must be an 8-bit image of four channels, got {raw.dtype} {raw.shape}")
+    depth_m = np.ascontiguousarray(raw).view("<f4")[:, :, 0].astype(np.float32)
+    depth_m[~(np.isfinite(depth_m) & (depth_m > 0))] = 0.0
+    return depth_m
+
+
 def _decoded(path: Path, flags: int) -> NDArray:
     try:
         data = path.read_bytes()

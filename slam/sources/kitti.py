@@ -1,4 +1,7 @@
-"""The KITTI odometry layout: image_0, image_1 (rectified), calib.txt, times.txt and poses.txt."""
+"""The KITTI odometry layout: image_0, image_1 (rectified), calib.txt, times.txt and poses.txt.
+
+Upstream keeps the poses apart: sequences/NN beside poses/NN.txt. They are found there too.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,9 @@ def _projections(calib: Path) -> dict[str, Float64]:
 
 
 def _ground_truth(path: Path, stamps_ns: list[int]) -> Trajectory | None:
-    poses = path / "poses.txt"
+    sequence = path.resolve()
+    upstream = sequence.parents[1] / "poses" / f"{sequence.name}.txt" if sequence.parent.name == "sequences" else None
+    poses = upstream if upstream and upstream.is_file() and not (path / "poses.txt").is_file() else path / "poses.txt"
     if not poses.is_file():
         return None
     try:

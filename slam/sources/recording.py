@@ -11,7 +11,7 @@ import numpy as np
 from slam.camera import Rig
 from slam.errors import CalibrationError, SourceError
 from slam.sources import Skip, SourceOptions
-from slam.sources.images import read_depth, read_image
+from slam.sources.images import read_depth, read_float_depth, read_image
 from slam.sources.rectify import Rectifier
 from slam.sources.stamps import rising, samples_between
 from slam.trajectory import Trajectory, seconds_text
@@ -28,6 +28,7 @@ class Moment:
     image: Path
     depth: Path | None = None
     right: Path | None = None
+    depth_is_float: bool = False  # its PNG holds metres as floats (TartanAir)
     flaw: str = ""  # why it is of no use, "" when all is well
 
 
@@ -100,7 +101,7 @@ class Recording:
 
     def _depth(self, moment: Moment, image: Uint8) -> Float32:
         assert moment.depth is not None
-        depth_m = read_depth(moment.depth, self.rig)
+        depth_m = read_float_depth(moment.depth) if moment.depth_is_float else read_depth(moment.depth, self.rig)
         if depth_m.shape != image.shape:
             raise SourceError(
                 f"{moment.depth}: depth is {_size(depth_m)} but the image is {_size(image)}; "

@@ -65,6 +65,56 @@ def kitti_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def sevenscenes_folder(tmp_path: Path) -> Path:
+    """7-Scenes as it comes from upstream, depth of 2 m, poses along x."""
+    folder = tmp_path / "seq-01"
+    for i in range(FRAMES):
+        write_image(folder / f"frame-{i:06d}.color.png", i, 3, (640, 480))
+        write_depth(folder / f"frame-{i:06d}.depth.png", 2000, (640, 480))
+        (folder / f"frame-{i:06d}.pose.txt").write_text(f"1 0 0 {0.1 * i}\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
+    return folder
+
+
+@pytest.fixture
+def icl_folder(tmp_path: Path) -> Path:
+    """ICL-NUIM, depth of 2 m, poses along x."""
+    folder = tmp_path / "traj"
+    for i in range(FRAMES):
+        write_image(folder / f"rgb/{i}.png", i, 3, (640, 480))
+        write_depth(folder / f"depth/{i}.png", 10000, (640, 480))
+    (folder / "traj.gt.freiburg").write_text("".join(f"{i} {0.1 * i} 0.3 0 0 0 0 1\n" for i in range(FRAMES)))
+    return folder
+
+
+@pytest.fixture
+def tartanair_folder(tmp_path: Path) -> Path:
+    """TartanAir v2: a pair, depth of 2 m, poses along the NED camera's x, which is forward."""
+    folder = tmp_path / "P000"
+    depth = np.full((640, 640, 1), 2.0, np.float32).view(np.uint8)
+    (folder / "depth_lcam_front").mkdir(parents=True)
+    for i in range(FRAMES):
+        write_image(folder / f"image_lcam_front/{i:06d}_lcam_front.png", i, 3, (640, 640))
+        write_image(folder / f"image_rcam_front/{i:06d}_rcam_front.png", 100 + i, 3, (640, 640))
+        cv2.imwrite(str(folder / f"depth_lcam_front/{i:06d}_lcam_front_depth.png"), depth)
+    (folder / "pose_lcam_front.txt").write_text("".join(f"{0.1 * i} 0 0 0 0 0 1\n" for i in range(FRAMES)))
+    return folder
+
+
+@pytest.fixture
+def tumvi_folder(euroc_folder: Path) -> Path:
+    """TUM-VI: EuRoC's layout with 16-bit images of 512x512, mocap0, and no sensor.yaml."""
+    mav = euroc_folder / "mav0"
+    for camera in ("cam0", "cam1"):
+        (mav / camera / "sensor.yaml").unlink()
+        for i, stamp_ns in enumerate(STAMPS_NS):
+            image = np.random.default_rng(i).integers(0, 65536, (512, 512), dtype=np.uint16)
+            cv2.imwrite(str(mav / camera / f"data/{stamp_ns}.png"), image)
+    (mav / "imu0/sensor.yaml").unlink()
+    (mav / "state_groundtruth_estimate0").rename(mav / "mocap0")
+    return euroc_folder
+
+
+@pytest.fixture
 def recorded_folder(tum_folder: Path) -> Path:
     """What a run recorded that had depth, a right image and no IMU."""
     for list_file in ("rgb.txt", "depth.txt"):
