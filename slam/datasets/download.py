@@ -10,6 +10,7 @@ import errno
 import hashlib
 import http.client
 import shutil
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -62,15 +63,22 @@ class Patience:
 
 
 def fetch(
-    address: str, path: Path, progress: Progress | None = None, digest: str = "", patience: Patience | None = None
+    address: str,
+    path: Path,
+    progress: Progress | None = None,
+    digest: str = "",
+    patience: Patience | None = None,
+    halt: threading.Event | None = None,
 ) -> None:
     """Bring the file at ``address`` to ``path``, which appears only when it is whole and its ``digest`` right.
 
     digest: sha256 or md5 in hex, "" where none is known. A file that is cut leaves ``path.part``, from which the next
-    call goes on. Raises DownloadError: no connection, refused, cut too often, wrong sum, or a full disk.
+    call goes on. ``halt`` ends it from another thread.
+    Raises DownloadError: no connection, refused, cut too often, wrong sum, or a full disk.
     """
     patience = patience or Patience()
     part = Part.beside(path)
+    part.halt = halt or part.halt
     try:
         _fill(address, part, progress or (lambda done, total: None), digest, patience)
     except OSError as error:
@@ -122,7 +130,7 @@ def _fill(address: str, part: Part, progress: Progress, digest: str, patience: P
                 raise DownloadError(f"{address} {change}; begun again {patience.restarts} times, try later") from None
         except _Cut as cut:
             failures = 1 if part.done > before else failures + 1
-            if failures >= patience.attempts:
+            if failures >= patience.attempts or part.halt.is_set():
                 raise DownloadError(f"{cut}; run it again to go on where it ended") from cut
             time.sleep(patience.wait_s * 2 ** (failures - 1))
         finally:
@@ -210,7 +218,7 @@ def _is_same(answer: Any, part: Part, stretch: Stretch) -> bool:
 def _copy(answer: Any, address: str, part: Part, stretch: Stretch, progress: Progress) -> None:
     with part.open() as target:
         while not stretch.is_whole:
-            if part.stop.is_set():
+            if part.stop.is_set() or part.halt.is_set():
                 raise _Cut(f"{address}: stopped")
             wanted = CHUNK if stretch.stop == UNKNOWN else min(CHUNK, stretch.stop - stretch.next)
             try:

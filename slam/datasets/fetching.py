@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -95,23 +96,32 @@ def _fetch_all(
     """Several files at once. The first that fails ends the whole; the others keep what they have."""
     archives = {archive.file: archive for sequence in sequences for archive in sequence.archives}
     waiting = [(archives[file], path) for file, path in ours.items() if not path.is_file()]
+    halt = threading.Event()
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        jobs = [pool.submit(_fetch_one, dataset, archive, path, options, progress) for archive, path in waiting]
+        jobs = [pool.submit(_fetch_one, dataset, archive, path, options, progress, halt) for archive, path in waiting]
         try:
             for job in jobs:
                 say(job.result())
-        except BaseException:
+        except BaseException:  # Ctrl-C too: threads would go on to the end of their files
+            halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _fetch_one(dataset: Dataset, archive: Archive, path: Path, options: FetchOptions, progress: FileProgress) -> str:
+def _fetch_one(
+    dataset: Dataset,
+    archive: Archive,
+    path: Path,
+    options: FetchOptions,
+    progress: FileProgress,
+    halt: threading.Event,
+) -> str:
     """Fetch an archive; returns a sentence that says how it was checked."""
     address = mirrored(options.mirror, dataset, archive) if options.mirror else archive.address
     digest, doubt = published_digest(archive, options.patience)
     path.parent.mkdir(parents=True, exist_ok=True)
     told: Progress = lambda done, total: progress(archive.file, done, total)  # noqa: E731
-    fetch(address, path, told, digest, options.patience)
+    fetch(address, path, told, digest, options.patience, halt)
     size = path.stat().st_size
     how = f"{digest_kind(digest)} as published" if digest else f"not checked: {doubt}"
     return f"{archive.file}: {size} bytes, {how}"

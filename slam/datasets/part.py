@@ -45,6 +45,7 @@ class Part:
     size: int = UNKNOWN  # of the whole file
     stretches: list[Stretch] = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event, repr=False)  # asks all connections to end
+    halt: threading.Event = field(default_factory=threading.Event, repr=False)  # the caller's, set on Ctrl-C
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _noted_s: float = 0.0
 

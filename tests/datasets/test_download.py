@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -215,6 +216,16 @@ def test_an_empty_file_is_a_file(server, path):
     server.files["empty"] = b""
     fetch(server.address("empty"), path, patience=QUICK)
     assert path.read_bytes() == b""
+
+
+@pytest.mark.parametrize("patience", [QUICK, SPLIT])
+def test_another_thread_can_end_it_and_the_next_call_goes_on(address, path, patience):
+    halt = threading.Event()
+    with pytest.raises(DownloadError, match="stopped"):
+        fetch(address, path, lambda done, total: halt.set(), "", patience, halt)
+    assert not path.exists()
+    fetch(address, path, patience=patience)
+    assert path.read_bytes() == DATA
 
 
 def test_a_text_is_fetched_or_refused(server):

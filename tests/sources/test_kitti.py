@@ -30,6 +30,15 @@ def test_without_times_and_poses_it_runs_at_ten_hertz(kitti_folder):
     assert [frame.stamp_ns for frame in source][:3] == [0, 100_000_000, 200_000_000]
 
 
+def test_upstreams_poses_are_found_beside_the_sequences(kitti_folder, tmp_path):
+    upstream = tmp_path / "dataset/sequences/07"
+    upstream.parent.mkdir(parents=True)
+    kitti_folder.rename(upstream)
+    (tmp_path / "dataset/poses").mkdir()
+    (upstream / "poses.txt").rename(tmp_path / "dataset/poses/07.txt")
+    assert open_source("kitti", upstream).ground_truth.T_world_cam[3][2, 3] == 3.0  # m
+
+
 def test_a_missing_number_is_a_counted_skip_and_later_times_stay(kitti_folder):
     (kitti_folder / "image_0/000006.png").unlink()
     source = open_source("kitti", kitti_folder)
