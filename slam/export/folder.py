@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -52,14 +53,12 @@ def export_folder(loaded: LoadedMap, to: str, out: Path, part: Part, source: Sou
     if to not in FOLDERS:
         raise MapError(f"{to}: is unknown; write {', '.join(FOLDERS)}")
     model = model_of(loaded, part)
+    if source is not None and source.is_live:
+        raise MapError("a camera's pictures are gone; run it with --record, and export with --source recorded")
+    if out.exists():
+        raise MapError(f"{out}: exists already; choose another name, or remove it")
     try:
-        out.mkdir(parents=True)
-        if source is not None:
-            (out / "images").mkdir()
-            write_pictures(out / "images", model, source)
-        FOLDERS[to](out, model)
-    except FileExistsError as error:
-        raise MapError(f"{out}: exists already; choose another name, or remove it") from error
+        _write_whole(out, to, model, source)
     except OSError as error:
         raise MapError(f"{out}: cannot be written ({error.strerror}); choose another place") from error
     pictures = (
@@ -67,3 +66,16 @@ def export_folder(loaded: LoadedMap, to: str, out: Path, part: Part, source: Sou
     )
     counts = f"{len(model.shots)} keyframes {pictures}, {len(model.points_world)} points"
     return f"{counts}, mean reprojection error {model.mean_error_px:.2f} px"
+
+
+def _write_whole(out: Path, to: str, model: Model, source: Source | None) -> None:
+    """The folder appears complete or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as temporary:
+        whole = Path(temporary) / out.name
+        whole.mkdir()
+        if source is not None:
+            (whole / "images").mkdir()
+            write_pictures(whole / "images", model, source)
+        FOLDERS[to](whole, model)
+        whole.rename(out)

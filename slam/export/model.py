@@ -37,7 +37,6 @@ class Model:
     """One sub-map. Every point is seen by at least one shot."""
 
     camera: Camera  # of the undistorted pictures
-    depth_is_known: bool
     shots: tuple[Shot, ...]  # in the order of their stamps
     points_world: Float64  # (L, 3)
     colors: Uint8  # (L, 3) RGB
@@ -68,9 +67,7 @@ def model_of(loaded: LoadedMap, part: Part) -> Model:
         raise MapError(f"sub-map {submap_id} has no landmark that a keyframe sees; there is nothing to export")
     shots = tuple(_shot(k, landmark_ids, *what) for k, what in zip(keyframes, seen, strict=True))
     world = loaded.world
-    return Model(
-        camera, loaded.about.mode == "rgbd", shots, world.points_world[landmark_ids], world.colors[landmark_ids]
-    )
+    return Model(camera, shots, world.points_world[landmark_ids], world.colors[landmark_ids])
 
 
 def _seen(loaded: LoadedMap, keyframe: Keyframe, camera: Camera) -> tuple[Float64, Int64, Float64]:

@@ -25,7 +25,7 @@ def model():
     rng = np.random.default_rng(4)
     points_world = rng.uniform((-1, -1, 3), (1, 1, 5), (60, 3))
     shots = tuple(shot(i, points_world, rng) for i in (0, 3, 7))
-    return Model(CAMERA, True, shots, points_world, rng.integers(0, 255, (60, 3), np.uint8))
+    return Model(CAMERA, shots, points_world, rng.integers(0, 255, (60, 3), np.uint8))
 
 
 @pytest.fixture(params=[True, False], ids=["text", "binary"])
