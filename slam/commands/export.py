@@ -37,5 +37,5 @@ def run_command(
         words = export_map(loaded, to, out, part)
     else:
         options = None if source is None else RunOptions(source, path, mode, rig, intrinsics, distortion)
-        words = export_folder(loaded, to, out, part, options and opened_source(options))
+        words = export_folder(loaded, to, out, part, None if options is None else opened_source(options))
     typer.echo(f"{words}, written to {out}")
