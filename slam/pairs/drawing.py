@@ -21,7 +21,8 @@ DPI = 100
 LONG_SIDE_PX = 1760  # of the drawing of both pictures
 GAP_PX, STRIP_PX, HEAD_PX = 12, 96, 34
 WIDE = 1.9  # width over height from which pictures lie below each other
-PAPER, INK, FAINT, KEPT, WRONG = "#10151c", "#eef2f6", "#93a1b0", "#7cc4ff", "#ff4d4d"
+PAPER, INK, FAINT, KEPT = "#10151c", "#eef2f6", "#93a1b0", "#7cc4ff"
+WRONG = {"confidence": "#ff4d4d", "layer": "#ffffff"}  # a colour that the ramp of the lines has not
 DIMMED = 0.72  # of the pictures' light, so that lines stand out
 
 
@@ -92,15 +93,16 @@ def _dimmed(picture: Picture) -> Uint8:
 def _draw_points(axes: Axes, found: PairMatch, a: Place, b: Place) -> None:
     """Points without a match: rings where they stayed, crosses in the colour of the layer where they left."""
     trace, layers = found.trace, _layer_colors(found.trace.matches.exit_layer)
-    sides = ((a, found.features_a, trace.left_a, trace.matches.index_a),)
-    sides += ((b, found.features_b, trace.left_b, trace.matches.index_b),)
-    for place, features, left, matched in sides:
+    of_a = (a, found.features_a, trace.left_a, trace.matches.index_a)
+    of_b = (b, found.features_b, trace.left_b, trace.matches.index_b)
+    for place, features, left, matched in (of_a, of_b):
         xy, alone = place.points(features.xy), np.ones(len(features), bool)
         alone[matched] = False
         stayed = xy[alone & (left == 0)]
-        axes.scatter(*stayed.T, s=16, facecolors="none", edgecolors=KEPT, linewidths=0.9, zorder=2)
+        axes.scatter(stayed[:, 0], stayed[:, 1], s=16, facecolors="none", edgecolors=KEPT, linewidths=0.9, zorder=2)
         for layer in np.unique(left[left > 0]):
-            axes.scatter(*xy[left == layer].T, s=18, marker="x", color=layers[layer], linewidths=1.1, zorder=2)
+            gone = xy[left == layer]
+            axes.scatter(gone[:, 0], gone[:, 1], s=18, marker="x", color=layers[layer], linewidths=1.1, zorder=2)
 
 
 def _draw_lines(axes: Axes, found: PairMatch, a: Place, b: Place, coloring: str) -> None:
@@ -119,7 +121,9 @@ def _draw_lines(axes: Axes, found: PairMatch, a: Place, b: Place, coloring: str)
         lines.set_alpha(0.7)
         axes.add_collection(lines)
         for side in range(2):
-            axes.scatter(*ends[chosen, side].T, s=11, color=colors[chosen], linewidths=0, zorder=5)
+            axes.scatter(
+                ends[chosen, side, 0], ends[chosen, side, 1], s=11, color=colors[chosen], linewidths=0, zorder=5
+            )
 
 
 def _right(found: PairMatch) -> Bool:
@@ -136,7 +140,7 @@ def _line_colors(found: PairMatch, coloring: str) -> Float64:
     else:
         colors = _confidence_map()(found.trace.matches.confidence)
     colors = np.asarray(colors, np.float64).reshape(-1, 4)
-    colors[~_right(found)] = to_rgba(WRONG)
+    colors[~_right(found)] = to_rgba(WRONG[coloring])
     return colors
 
 
@@ -203,7 +207,9 @@ def _handles(found: PairMatch, by_layer: bool) -> tuple[list[Any], list[Any]]:
     else:
         lines.append(_line(_confidence_map()(1.0), "-", f"match: {right.sum()}"))
     if found.inlier is not None:
-        lines.append(_line(WRONG, "--", f"outlier of the {found.model}: {(~right).sum()}"))
+        lines.append(
+            _line(WRONG["layer" if by_layer else "confidence"], "--", f"outlier of the {found.model}: {(~right).sum()}")
+        )
     unmatched = int((left == 0).sum()) - 2 * len(trace.matches)
     points = [_mark("o", KEPT, f"stayed, no match: {unmatched}")]
     for layer, count in _counts(left[left > 0]):

@@ -23,9 +23,7 @@ def check_model(model: str, camera: Camera | None) -> None:
     if model == "essential" and camera is None:
         raise ConfigError("--verify essential: needs the camera; add --intrinsics fx,fy,cx,cy or --rig NAME")
     if model != "essential" and camera is not None:
-        raise ConfigError(
-            f"--verify {model}: has no use for a camera; write --verify essential, or leave the camera out"
-        )
+        raise ConfigError(f"--verify {model}: has no use for a camera; write --verify essential, or leave it out")
 
 
 def inliers(model: str, xy_a: Float32, xy_b: Float32, camera: Camera | None = None) -> Bool:

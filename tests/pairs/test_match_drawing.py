@@ -11,6 +11,8 @@ from slam.pairs.drawing import draw_matches, placed
 from slam.pairs.picture import Picture
 from slam.pairs.two import match_two
 
+HEAD = np.array([0, 34])  # px above the pictures
+
 
 @pytest.fixture(scope="module")
 def found(demo_pair):
@@ -33,19 +35,19 @@ def test_points_that_stayed_without_a_match_have_blue_rings(found, tmp_path):
     image = drawn(found, tmp_path / "m.png")
     alone = (found.trace.left_a == 0) & ~np.isin(np.arange(len(found.features_a)), found.trace.matches.index_a)
     place = placed(found.a, found.b)[0]
-    places = place.points(found.features_a.xy[alone]) + (0, 34)
+    places = place.points(found.features_a.xy[alone]) + HEAD
     seen = [near(image, xy, (255, 196, 124), 5) for xy in places]
     assert len(seen) > 10 and np.mean(seen) > 0.9
 
 
 def test_outliers_are_red_at_both_ends(found, tmp_path):
-    image = drawn(found, tmp_path / "m.png", "layer")
+    image = drawn(found, tmp_path / "m.png")
     wrong = ~found.inlier
     places = placed(found.a, found.b)
     for place, features, index in zip(
         places, (found.features_a, found.features_b), (found.trace.matches.index_a, found.trace.matches.index_b)
     ):
-        seen = [near(image, xy, (77, 77, 255)) for xy in place.points(features.xy[index[wrong]]) + (0, 34)]
+        seen = [near(image, xy, (77, 77, 255)) for xy in place.points(features.xy[index[wrong]]) + HEAD]
         assert len(seen) > 3 and np.mean(seen) > 0.7
 
 

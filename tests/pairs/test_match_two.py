@@ -11,7 +11,7 @@ from slam.errors import ConfigError, SourceError
 from slam.features import make_extractor
 from slam.matching import make_matcher
 from slam.pairs.picture import described, read_picture
-from slam.pairs.two import match_two, with_keypoints
+from slam.pairs.two import match_two, tracing_matcher, with_keypoints
 from slam.pairs.verify import inliers
 
 CAMERA = Camera(640, 480, 524.8, 524.8, 319.5, 239.5)
@@ -40,7 +40,7 @@ def test_the_points_that_left_are_the_pruned_share(found):
 
 def test_a_match_stands_since_the_layer_from_which_every_cap_gives_it(found):
     config = replace(SlamConfig(), matcher=MatcherConfig(exit="off"))
-    full = match_two_from(found, config)
+    full = tracing_matcher(config).traced(found.features_a.view(), found.features_b.view())
     matcher = make_matcher(config.matcher, "earlybird")
     a, b = found.features_a.view(), found.features_b.view()
     given = [pairs(matcher.match(a, b, max_layers=cap)) for cap in range(1, 7)]
@@ -50,12 +50,6 @@ def test_a_match_stands_since_the_layer_from_which_every_cap_gives_it(found):
         missing = [cap for cap in range(1, 7) if pair not in given[cap - 1]]
         assert since == max(missing, default=0) + 1
     assert len(set(full.found_after.tolist())) > 1
-
-
-def match_two_from(found, config):
-    from slam.pairs.two import tracing_matcher
-
-    return tracing_matcher(config).traced(found.features_a.view(), found.features_b.view())
 
 
 def pairs(matches):
