@@ -42,11 +42,8 @@ class Place:
 
 
 def draw_matches(found: PairMatch, path: Path, coloring: str = "confidence") -> None:
-    """Write the drawing of a pair as an image file. Raises ConfigError for an unknown colouring or a bad path."""
-    if coloring not in COLORINGS:
-        raise ConfigError(f"--color {coloring}: is unknown; write {' or '.join(COLORINGS)}")
-    if path.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg", ".jpeg"):
-        raise ConfigError(f"--out {path}: end it with .png, .jpg, .pdf or .svg")
+    """Write the drawing of a pair as an image file. Raises ConfigError as ``check_drawing`` does."""
+    check_drawing(path, coloring)
     from matplotlib.figure import Figure
 
     a, b = placed(found.a, found.b)
@@ -67,6 +64,14 @@ def draw_matches(found: PairMatch, path: Path, coloring: str = "confidence") -> 
         figure.savefig(path, facecolor=PAPER)
     except OSError as error:
         raise ConfigError(f"--out {path}: cannot be written ({error.strerror}); choose another place") from error
+
+
+def check_drawing(path: Path, coloring: str) -> None:
+    """Raises ConfigError for an unknown colouring, or a file that no drawing can be."""
+    if coloring not in COLORINGS:
+        raise ConfigError(f"--color {coloring}: is unknown; write {' or '.join(COLORINGS)}")
+    if path.suffix.lower() not in (".png", ".pdf", ".svg", ".jpg", ".jpeg"):
+        raise ConfigError(f"--out {path}: end it with .png, .jpg, .pdf or .svg")
 
 
 def placed(a: Picture, b: Picture) -> tuple[Place, Place]:
