@@ -67,6 +67,7 @@ def image_files(recording: Path) -> dict[int, str]:
 def imported(job: Job, features: Path, matches: Path, database: Path) -> None:
     """A COLMAP database of files in hloc's layout."""
     names = list(job.truth)
+    pycolmap.Database.open(database).close()  # makes the file
     pycolmap.import_images(database, job.images, pycolmap.CameraMode.SINGLE, names, reader(job.camera))
     db = pycolmap.Database.open(database)
     ids = {image.name: image.image_id for image in db.read_all_images()}
