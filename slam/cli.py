@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import slam
-from slam.commands import bench, calibrate, calibration, datasets, doctor, export, train
+from slam.commands import bench, calibrate, calibration, datasets, doctor, export, match, train
 from slam.commands import map as map_files
 from slam.commands import run as runs
 from slam.errors import SlamError
@@ -72,6 +72,7 @@ def _root(
 app.command("run")(runs.run_command)
 app.command("replay")(runs.replay_command)
 app.command("record")(runs.record_command)
+app.command("match")(match.match_command)
 
 
 @app.command()

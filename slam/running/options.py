@@ -155,7 +155,7 @@ def opened_source(options: RunOptions) -> Source:
         options.source,
         options.path,
         mode=_mode(options.mode),
-        rig=_rig(options),
+        rig=asked_rig(options),
         depth_factor=options.depth_factor,
         max_frames=options.max_frames,
         camera=options.camera,
@@ -171,7 +171,8 @@ def _mode(name: str | None) -> Mode | None:
         raise ConfigError(f"--mode {name}: is unknown; write rgbd, stereo or mono") from error
 
 
-def _rig(options: RunOptions) -> Rig | None:
+def asked_rig(options: RunOptions) -> Rig | None:
+    """The rig that --rig, or --intrinsics and --distortion, name; None without them. Raises ConfigError."""
     if options.rig and options.intrinsics:
         raise ConfigError("--rig and --intrinsics: give one of them")
     if options.rig and options.distortion:

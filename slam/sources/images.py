@@ -17,9 +17,13 @@ JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 TAIL_BYTES = 64  # some writers add a few bytes after the end mark
 
 
-def read_image(path: Path) -> tuple[Uint8, Uint8 | None]:
-    """Grey image (H, W) and, if the file has colour, RGB (H, W, 3)."""
-    image = _decoded(path, cv2.IMREAD_ANYCOLOR)
+def read_image(path: Path, as_stored: bool = False) -> tuple[Uint8, Uint8 | None]:
+    """Grey image (H, W) and, if the file has colour, RGB (H, W, 3).
+
+    as_stored: pixels in the file's own order, as COLMAP reads them, whatever its EXIF data says of turning them.
+    """
+    turning = cv2.IMREAD_IGNORE_ORIENTATION if as_stored else 0
+    image = _decoded(path, cv2.IMREAD_ANYCOLOR | turning)
     return (image, None) if image.ndim == 2 else split_bgr(image)
 
 
