@@ -19,6 +19,7 @@ HOMES = {
     "viser": ("viewer/browser_page.py",),
     "pyrealsense2": ("sources/realsense",),
     "rich": ("terminal.py", "terminal_doctor.py", "terminal_calibration.py", "dashboard.py"),
+    "ray": ("running/engines.py",),
     "evo": (),
 }
 
