@@ -21,6 +21,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 RETRIES = 3  # of a piece of work whose worker or machine is gone
 CONNECT_S = 10.0
+CANCEL_S = 10.0
 OBJECT_STORE_BYTES = 200_000_000  # what travels is small; Ray's default, a third of the memory, may not fit /dev/shm
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nobody is told that this ran
@@ -60,20 +61,29 @@ def results_on_ray(
     dies, it is called again on another, up to ``RETRIES`` times; what the worker had started is ended by Ray (2.57 or
     newer). Raises MissingExtraError without Ray and ConfigError when there is no cluster at the address.
     """
-    ray = _started_ray(workers, address)
+    ray, running = _started_ray(workers, address), {}
     try:
         # Spread, since pieces on one machine disturb each other's timings.
         task = ray.remote(_on_worker).options(
             num_cpus=1, num_gpus=gpus, max_retries=RETRIES, retry_exceptions=False, scheduling_strategy="SPREAD"
         )
         waiting = iter(items)
-        running = {task.remote(work, item): item for item in islice(waiting, workers)}
+        running |= {task.remote(work, item): item for item in islice(waiting, workers)}
         while running:
             (done, *_), _ = ray.wait(list(running), num_returns=1)
             yield running.pop(done), _result(ray, done)
             running |= {task.remote(work, item): item for item in islice(waiting, 1)}
     finally:
-        ray.shutdown()
+        _end(ray, list(running))
+
+
+def _end(ray: Any, running: list[Any]) -> None:
+    """Interrupt what still runs, as Ctrl-C does it, so that it ends its own processes: Ray ends only its workers."""
+    for reference in running:
+        ray.cancel(reference)
+    if running:
+        ray.wait(running, num_returns=len(running), timeout=CANCEL_S)
+    ray.shutdown()
 
 
 def _on_worker(work: Callable[[Item], Result], item: Item) -> Result:

@@ -103,3 +103,18 @@ def test_with_two_workers_of_which_one_is_killed_the_numbers_are_those_of_the_lo
     assert files_of(tmp_path / "ray") == files_of(tmp_path / "here")
     assert all((tmp_path / "ray" / task.folder / DONE).exists() for task in tasks)
     assert list(runs_of(recording)) == []  # the run of the killed worker is not left behind
+
+
+@pytest.mark.slow
+def test_an_interruption_ends_the_runs_that_are_under_way_and_leaves_no_half_run(recording, tmp_path):
+    pytest.importorskip("ray")
+
+    def interrupt(task, figures):
+        raise KeyboardInterrupt
+
+    tasks = [task_of(recording, tmp_path, seed) for seed in range(6)]
+    with pytest.raises(KeyboardInterrupt):
+        run_all_on_ray(tasks, interrupt, workers=2)
+    assert list(runs_of(recording)) == []
+    assert [finished_task(task) is not None for task in tasks].count(True) == 1
+    assert len(list((tmp_path / "runs" / "short_rgbd").iterdir())) == 1
