@@ -20,6 +20,7 @@ HOMES = {
     "pyrealsense2": ("sources/realsense",),
     "rich": ("terminal.py", "terminal_doctor.py", "terminal_calibration.py", "dashboard.py"),
     "h5py": ("pairs/hloc_files.py",),
+    "ray": ("running/engines.py",),
     "evo": (),
 }
 
