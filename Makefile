@@ -31,7 +31,7 @@ lint: $(VENV)/.dev  ## format, then check
 bench: $(VENV)/.dev  ## the README's tables, two hours: DATA=folder with sequences/
 	$(BIN)/slam bench trajectory $(if $(wildcard $(DATA)/sequences),$(DATA))
 	$(if $(wildcard $(DATA)/sequences),$(BIN)/slam bench blackouts $(DATA))
-	$(BIN)/slam bench rendered --processes 2
+	$(BIN)/slam bench long --processes 2
 	$(BIN)/slam bench faults
 
 install: $(VENV)/.viewer  ## the program and its viewer, into .venv
