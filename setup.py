@@ -7,5 +7,8 @@ DATA = ("calib", "datasets", "launch")
 setup(
     packages=[*find_packages(include=["slam", "slam.*"]), *(f"slam._data.{name}" for name in DATA)],
     package_dir={f"slam._data.{name}": name for name in DATA},
-    package_data={"slam": ["weights/*", "py.typed"], **{f"slam._data.{name}": ["**/*"] for name in DATA}},
+    package_data={
+        "slam": ["weights/*", "py.typed", "evaluation/suite/*.j2"],
+        **{f"slam._data.{name}": ["**/*"] for name in DATA},
+    },
 )

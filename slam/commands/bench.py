@@ -51,7 +51,7 @@ def suite_command(
     )  # fmt: skip
     folder = bench_suite(options, _command(), _say)
     typer.echo((folder / "results.md").read_text(encoding="utf-8"))
-    typer.echo(f"results: {folder}")
+    typer.echo(f"results: {folder}\nreport:  {folder / 'report.html'}")
 
 
 @app.command("trajectory")

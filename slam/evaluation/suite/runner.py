@@ -18,6 +18,7 @@ from slam.evaluation.run_folder import written_whole
 from slam.evaluation.suite.cases import suite_cases
 from slam.evaluation.suite.records import CaseResult, RunFigures, Spread, SuiteCase, SuiteResults
 from slam.evaluation.suite.rendered import render_missing
+from slam.evaluation.suite.report import write_report
 from slam.evaluation.suite.tables import csv_text, table
 from slam.evaluation.suite.task import Task, finished_task, run_task
 from slam.running.engines import results_here
@@ -91,6 +92,7 @@ def bench_suite(options: SuiteOptions, command: str, say: Say) -> Path:
     except KeyboardInterrupt:
         say(f"stopped after {len(figures)} of {len(tasks)} runs; go on with the same command and --resume {folder}")
         raise
+    write_report(folder)
     return folder
 
 
