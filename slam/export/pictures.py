@@ -19,10 +19,8 @@ ENDING = ".png"
 def write_pictures(folder: Path, model: Model, source: Source) -> None:
     """Write the picture of every shot into an existing folder; frames are found by their stamps.
 
-    Raises MapError when the recording is of another size, or lacks one of them.
+    Raises MapError when the recording lacks one of them.
     """
-    if source.rig.left.image_size != model.camera.image_size:
-        raise MapError(f"{source.path}: its pictures are of another size than the map's; give the recording it is of")
     wanted = {shot.stamp_ns: shot.picture_name for shot in model.shots}
     maps = _undistortion(source.rig.left, model.camera)
     for frame in source:
