@@ -11,7 +11,7 @@ import numpy as np
 from slam.errors import MapError
 from slam.export.colmap import write_colmap
 from slam.export.map_export import Part
-from slam.export.model import Model, model_of
+from slam.export.model import Model, captured_by, model_of
 from slam.export.nerfstudio import write_transforms
 from slam.export.pictures import ENDING, write_pictures
 from slam.export.ply import write_ply
@@ -45,25 +45,21 @@ FOLDERS: dict[str, Callable[[Path, Model], None]] = {
 }
 
 
-def export_folder(loaded: LoadedMap, to: str, out: Path, part: Part, source: Source | None) -> str:
+def export_folder(loaded: LoadedMap, to: str, out: Path, part: Part, source: Source | None, without: str = "") -> str:
     """Write a model, and its pictures where there is a source, into a new folder; what was written, in words.
 
-    Raises MapError.
+    ``without``: why there is no source. Raises MapError.
     """
-    if to not in FOLDERS:
-        raise MapError(f"{to}: is unknown; write {', '.join(FOLDERS)}")
     model = model_of(loaded, part)
-    if source is not None and source.is_live:
-        raise MapError("a camera's pictures are gone; run it with --record, and export with --source recorded")
+    if source is not None and source.rig.left != captured_by(loaded):
+        raise MapError(f"{source.path}: is of another camera than the map; give its recording, and that one's --rig")
     if out.exists():
         raise MapError(f"{out}: exists already; choose another name, or remove it")
     try:
         _write_whole(out, to, model, source)
     except OSError as error:
         raise MapError(f"{out}: cannot be written ({error.strerror}); choose another place") from error
-    pictures = (
-        "with pictures" if source is not None else "without pictures: name the recording with --source and --path"
-    )
+    pictures = "with pictures" if source is not None else f"without pictures ({without})"
     counts = f"{len(model.shots)} keyframes {pictures}, {len(model.points_world)} points"
     return f"{counts}, mean reprojection error {model.mean_error_px:.2f} px"
 

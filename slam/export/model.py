@@ -58,8 +58,8 @@ class Model:
 def model_of(loaded: LoadedMap, part: Part) -> Model:
     """The sub-map asked for. Raises MapError when the map has no keyframe, or not that sub-map."""
     submap_id = chosen_submap(loaded, part)
-    rig = rig_from_values(tomllib.loads(loaded.about.rig), loaded.about.rig_name, "the map's rig")
-    camera = Camera(rig.left.width, rig.left.height, rig.left.fx, rig.left.fy, rig.left.cx, rig.left.cy)
+    captured = captured_by(loaded)
+    camera = Camera(captured.width, captured.height, captured.fx, captured.fy, captured.cx, captured.cy)
     keyframes = sorted(loaded.world.submap(submap_id), key=lambda k: (k.observation.stamp_ns, k.keyframe_id))
     seen = [_seen(loaded, keyframe, camera) for keyframe in keyframes]
     landmark_ids = np.unique(np.concatenate([ids for _, ids, _ in seen]))
@@ -68,6 +68,11 @@ def model_of(loaded: LoadedMap, part: Part) -> Model:
     shots = tuple(_shot(k, landmark_ids, *what) for k, what in zip(keyframes, seen, strict=True))
     world = loaded.world
     return Model(camera, shots, world.points_world[landmark_ids], world.colors[landmark_ids])
+
+
+def captured_by(loaded: LoadedMap) -> Camera:
+    """The camera whose pictures the map is of, distorted as it was (rectified in stereo)."""
+    return rig_from_values(tomllib.loads(loaded.about.rig), loaded.about.rig_name, "the map's rig").left
 
 
 def _seen(loaded: LoadedMap, keyframe: Keyframe, camera: Camera) -> tuple[Float64, Int64, Float64]:

@@ -19,30 +19,31 @@ ENDING = ".png"
 def write_pictures(folder: Path, model: Model, source: Source) -> None:
     """Write the picture of every shot into an existing folder; frames are found by their stamps.
 
-    Raises MapError when the recording is of another size, or lacks one of them.
+    Raises MapError when the recording lacks one of them.
     """
-    if source.rig.left.image_size != model.camera.image_size:
-        raise MapError(f"{source.path}: its pictures are of another size than the map's; give the recording it is of")
     wanted = {shot.stamp_ns: shot.picture_name for shot in model.shots}
-    maps = _undistortion(source.rig.left, model.camera)
+    maps = undistortion(source.rig.left)
     for frame in source:
         if frame.stamp_ns in wanted:
-            _write(folder / f"{wanted.pop(frame.stamp_ns)}{ENDING}", _undistorted(frame, maps))
+            _write(folder / f"{wanted.pop(frame.stamp_ns)}{ENDING}", undistorted(frame, maps))
         if not wanted:
             return
     raise MapError(f"{source.path}: lacks {len(wanted)} pictures of the map's; give the recording it is of")
 
 
-def _undistortion(raw: Camera, ideal: Camera) -> tuple[Float32, Float32] | None:
-    """Where each undistorted pixel lies in the picture as captured, x and y (H, W); None without distortion."""
-    if not raw.is_distorted:
+def undistortion(camera: Camera) -> tuple[Float32, Float32] | None:
+    """Where each pixel of the ideal pinhole camera lies in the picture as captured, x and y (H, W).
+
+    None without distortion.
+    """
+    if not camera.is_distorted:
         return None
-    x, y = np.meshgrid(np.arange(ideal.width), np.arange(ideal.height))
-    xy = raw.distort(np.column_stack([x.ravel(), y.ravel()]).astype(np.float64))
+    x, y = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    xy = camera.distort(np.column_stack([x.ravel(), y.ravel()]).astype(np.float64))
     return xy[:, 0].reshape(x.shape), xy[:, 1].reshape(x.shape)
 
 
-def _undistorted(frame: Frame, maps: tuple[Float32, Float32] | None) -> Uint8:
+def undistorted(frame: Frame, maps: tuple[Float32, Float32] | None) -> Uint8:
     """(H, W) grey or (H, W, 3) BGR."""
     image = frame.image if frame.color is None else np.asarray(frame.color[..., ::-1])
     return image if maps is None else np.asarray(cv2.remap(image, *maps, cv2.INTER_LINEAR), np.uint8)
