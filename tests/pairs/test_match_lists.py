@@ -125,7 +125,7 @@ def test_other_settings_never_mix_with_what_is_in_a_file(job):
     match_many_files(job, CONFIG)
     with pytest.raises(SourceError, match=r"m\.h5: was made with other settings .*128 keypoints.*now .*64 keypoints"):
         match_many_files(job, SlamConfig(features=FeatureConfig(max_keypoints=64)))
-    with pytest.raises(SourceError, match="exit calibrated .* now .* exit off"):
+    with pytest.raises(SourceError, match=r"exit calibrated .* now .* exit off"):
         match_many_files(job, SlamConfig(features=CONFIG.features, matcher=MatcherConfig(exit="off")))
     with h5py.File(job.matches, "w") as file:
         file.create_group("a.jpg")
