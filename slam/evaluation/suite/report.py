@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slam.evaluation.run_folder import written_whole
+from slam.evaluation.suite.published_rows import published_for
 from slam.evaluation.suite.records import CaseResult, RunFigures, SuiteResults, read_results
 from slam.evaluation.suite.report_figures import cost_picture, path_picture, time_picture
 from slam.evaluation.suite.report_table import header, row
@@ -41,7 +42,7 @@ def write_report(folder: Path) -> Path:
         failures=sum(bool(run.failure) for case in results.cases for run in case.runs),
         runs=sum(len(case.runs) for case in results.cases),
         without_map=sum(_has_no_map(run) for case in results.cases for run in case.runs),
-        published=[],
+        published=published_for(results),
         sections=list(_sections(results, folder)),
     )
     with written_whole(folder / "report.html") as path:
