@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from slam.commands.bench_compare import compare_command
 from slam.commands.fallback import group_falling_back_to
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
     cls=group_falling_back_to("suite"),
 )
 OUT = Path("runs/bench")
+app.command("compare")(compare_command)
 
 
 @app.command("suite")
