@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from command_line import called
+from scipy.stats import t as student
 
 from slam.evaluation.suite.compare import Verdict, compare
 from slam.evaluation.suite.compare_noise import beyond_noise, rank_p, ratio_test, smallest_p
@@ -57,6 +58,7 @@ def test_any_difference_between_deterministic_runs_counts():
 
 def test_one_run_on_a_side_proves_nothing():
     assert verdict(case((0.010,)), case((0.5,) * 5)) is Verdict.UNKNOWN
+    assert verdict(case((0.010,)), case((0.5,))) is Verdict.UNKNOWN
     assert verdict(case((0.010,)), case((0.010,))) is Verdict.SAME
 
 
@@ -86,8 +88,11 @@ def test_costs_are_judged_by_their_ratio():
     slow, fast = (24.0, 25.0, 26.0, 25.5, 24.5), (18.0, 17.5, 18.5, 18.2, 17.9)  # ms
     assert verdict(case(NOISY, slow), case(NOISY, fast), "latency p50 ms") is Verdict.BETTER
     assert verdict(case(NOISY, fast), case(NOISY, slow), "latency p50 ms") is Verdict.WORSE
-    barely = [1.03 * ms for ms in slow]
-    assert verdict(case(NOISY, slow), case(NOISY, barely), "latency p50 ms") is Verdict.NOISE
+    steady = (24.0, 24.1, 24.0, 24.1, 24.0)
+    barely = [1.03 * ms for ms in steady]  # no noise within a day, but between days
+    assert verdict(case(NOISY, steady), case(NOISY, barely), "latency p50 ms") is Verdict.NOISE
+    paced = case(NOISY, fast, realtime=True)
+    assert verdict(case(NOISY, slow), paced, "latency p50 ms") is Verdict.UNJUDGED
     assert verdict(case(NOISY[:1], slow), case(NOISY, fast), "latency p50 ms") is Verdict.UNKNOWN
 
 
@@ -169,6 +174,10 @@ def test_the_interval_of_a_ratio_holds_the_ratio():
         test = ratio_test(20 * np.exp(rng.normal(0, 0.1, 5)), 30 * np.exp(rng.normal(0, 0.1, 5)))
         inside += test.low < 1.5 < test.high
     assert 0.92 < inside / 400 < 0.98
+    wide, tight = np.exp([0.0, 1.0, 2.0]), np.exp([3.0, 3.1])
+    freedom = (1 / 3 + 0.005 / 2) ** 2 / ((1 / 3) ** 2 / 2 + (0.005 / 2) ** 2)  # Welch and Satterthwaite
+    t = (3.05 - 1.0) / np.sqrt(1 / 3 + 0.005 / 2)
+    assert ratio_test(wide, tight).p == pytest.approx(2 * student.sf(t, freedom))
     assert ratio_test((2.0, 2.0), (3.0, 3.0)) == (1.5, 1.5, 1.5, 0.0)
     assert ratio_test((2.0, 2.0), (2.0, 2.0)).p == 1.0
 
