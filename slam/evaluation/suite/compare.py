@@ -17,6 +17,8 @@ from slam.evaluation.suite.records import CaseResult, Spread, SuiteResults
 from slam.evaluation.suite.runner import spreads
 
 SMALLEST_RATIO = 1.05  # of costs: less than this differs between two days of the same machine
+WORK, ON_THE_CLOCK = "cpu_s", ("total p50", "total p95", "fps")
+AT_EQUAL_WORK = "at equal processor time: other work on the machine, or waiting"
 EQUAL_REL = 1e-9  # figures of one trajectory that was read back
 
 
@@ -132,10 +134,20 @@ def _case_changes(a: CaseResult, b: CaseResult, costs_count: bool) -> Iterator[C
         if all(values) and any(math.isfinite(value) for side in values for value in side):
             change = _change(a, b, figure)
             yield replace(change, verdict=Verdict.SAME) if same else _accuracy(change, *values, _noiseless(a, b))
-    for figure in COSTS:
-        values = run_values(a, figure), run_values(b, figure)
-        if all(values):
-            yield _cost(_change(a, b, figure), *values) if costs_count else _change(a, b, figure)
+    if costs_count:
+        yield from _cost_changes(a, b)
+    else:
+        yield from (_change(a, b, figure) for figure in COSTS if run_values(a, figure) and run_values(b, figure))
+
+
+def _cost_changes(a: CaseResult, b: CaseResult) -> Iterator[Change]:
+    """Times on the clock that changed at equal processor time tell of other work on the machine, or of waiting."""
+    values = {figure: (run_values(a, figure), run_values(b, figure)) for figure in COSTS}
+    changes = [_cost(_change(a, b, figure), *sides) for figure, sides in values.items() if all(sides)]
+    has_equal_work = any(c.figure.name == WORK and c.verdict in (Verdict.NOISE, Verdict.SAME) for c in changes)
+    for change in changes:
+        is_suspect = has_equal_work and change.figure.name in ON_THE_CLOCK and change.p is not None
+        yield replace(change, verdict=Verdict.UNJUDGED, why=AT_EQUAL_WORK, p=None) if is_suspect else change
 
 
 def _change(a: CaseResult, b: CaseResult, figure: Figure) -> Change:

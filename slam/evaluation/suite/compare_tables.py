@@ -15,9 +15,10 @@ METHOD = (
     "Each figure: median (smallest to largest) of the runs. Accuracy: the same where the seeds of both sides gave the "
     "same trajectories, to the byte; where all runs of a case have one trajectory, any difference counts; else a "
     "permutation test on ranks, in which a failed run has an infinite error. Costs: Welch's t-test on logarithms, and "
-    f"a ratio of medians of at least {SMALLEST_RATIO}. Both corrected for the number of comparisons: of those called "
-    f"better or worse, {LEVEL:.0%} at most are expected to be noise (Benjamini and Hochberg). p is the value before "
-    "that. With one run on a side noise is unknown, and nothing is called better or worse."
+    f"a ratio of medians of at least {SMALLEST_RATIO}; times on the clock that differ while the processor time does "
+    "not are not judged. Both kinds corrected for the number of comparisons: of those called better or worse, "
+    f"{LEVEL:.0%} at most are expected to be noise (Benjamini and Hochberg). p is the value before that. With one run "
+    "on a side noise is unknown, and nothing is called better or worse."
 )
 
 

@@ -16,12 +16,13 @@ from slam.evaluation.suite.runner import spreads
 NOISY = (0.010, 0.011, 0.012, 0.013, 0.014)  # m
 
 
-def case(errors, ms=(20.0,), hashes=None, name="desk", **about):
+def case(errors, ms=(20.0,), hashes=None, name="desk", cpu_s=None, **about):
     runs = tuple(
         RunFigures(
             seed, "r", "exit code 2" if error is None else "", frames=9, tracked=0 if error is None else 9,
             coverage=0.0 if error is None else 1.0, ate_m=error,
             latency_ms={"total": {"p50": ms[seed % len(ms)], "p95": 30.0, "p99": 40.0}},
+            cpu_s=cpu_s[seed] if cpu_s else None,
             trajectory_sha256=hashes[seed] if hashes else f"{error}-{seed}-{id(errors)}",
         )
         for seed, error in enumerate(errors)
@@ -94,6 +95,15 @@ def test_costs_are_judged_by_their_ratio():
     paced = case(NOISY, fast, realtime=True)
     assert verdict(case(NOISY, slow), paced, "latency p50 ms") is Verdict.UNJUDGED
     assert verdict(case(NOISY[:1], slow), case(NOISY, fast), "latency p50 ms") is Verdict.UNKNOWN
+
+
+def test_times_that_differ_at_equal_processor_time_are_not_judged():
+    slow, fast, cpu_s = (24.0, 25.0, 26.0, 25.5, 24.5), (18.0, 17.5, 18.5, 18.2, 17.9), (6.0, 6.1, 6.2, 6.05, 6.15)
+    before, busy = case(NOISY, fast, cpu_s=cpu_s), case(NOISY, slow, cpu_s=cpu_s)
+    assert verdict(before, busy, "latency p50 ms") is Verdict.UNJUDGED
+    more = case(NOISY, slow, cpu_s=[1.3 * value for value in cpu_s])
+    assert verdict(before, more, "latency p50 ms") is Verdict.WORSE
+    assert verdict(before, more, "CPU s") is Verdict.WORSE
 
 
 @pytest.mark.parametrize("about", [{"hardware": {"cpu": "i7"}}, {"engine": "ray, 2 runs at once"}])
