@@ -1,7 +1,8 @@
 """COLMAP (SIFT and incremental mapping on the CPU) beside `slam run` on the same recordings, judged by ground truth.
 
-python tools/compare_colmap.py DATA OUT.md [CASE ...] writes the table of docs/results/colmap.md. A recording's result is
-kept as OUT.NAME.json and not computed again. COLMAP gets undistorted pictures and the true focal length, which it keeps.
+python tools/compare_colmap.py DATA OUT.md [CASE ...] writes the table of docs/results/colmap.md. The result of a
+recording is kept as OUT.NAME.json and not computed again. COLMAP gets undistorted pictures and keeps the focal length
+that it is told.
 """
 
 from __future__ import annotations
