@@ -6,19 +6,21 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data
 SHARED := -n 2 --dist loadfile  # two processes, a file of tests in one of them
 PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: run test test-all lint bench install clean help
+.PHONY: run test test-all lint docs release-check audit bench install clean help
 
 run: install  ## the demo: with a window where there is a display, with a picture of it where there is none
 	$(BIN)/slam run demo
 
-test: $(VENV)/.dev  ## lint, types and the quick tests
+test: $(VENV)/.dev  ## lint, types, the quick tests and the documentation
 	$(BIN)/ruff check slam tests tools docs
 	$(BIN)/ruff format --check slam tests tools docs
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(SHARED)
+	$(SITE)
 
 test-all: $(VENV)/.dev  ## the slow tests too
 	$(BIN)/python -m pytest $(SHARED) -m ''
@@ -28,10 +30,19 @@ lint: $(VENV)/.dev  ## format, then check
 	$(BIN)/ruff check --fix slam tests tools docs
 	$(BIN)/mypy
 
+docs: $(VENV)/.dev  ## the documentation as a site, into site/; every warning is an error
+	$(SITE)
+
+release-check: $(VENV)/.dev  ## wheel and source archive into dist/, tried in a bare environment: two minutes
+	$(BIN)/python tools/check_release.py dist
+
+audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions; asks the advisory service of PyPI
+	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
+
 bench: $(VENV)/.dev  ## the README's tables, two hours: DATA=folder with sequences/
 	$(BIN)/slam bench trajectory $(if $(wildcard $(DATA)/sequences),$(DATA))
 	$(if $(wildcard $(DATA)/sequences),$(BIN)/slam bench blackouts $(DATA))
-	$(BIN)/slam bench rendered --processes 2
+	$(BIN)/slam bench long --processes 2
 	$(BIN)/slam bench faults
 
 install: $(VENV)/.viewer  ## the program and its viewer, into .venv
@@ -50,7 +61,7 @@ $(VENV)/.dev: $(VENV)/.viewer
 	@touch $@
 
 clean:  ## remove the environment and everything made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
 help:
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/'

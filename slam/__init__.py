@@ -50,10 +50,12 @@ HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in HOMES:
-        raise AttributeError(f"module 'slam' has no attribute '{name}'; it has {', '.join(HOMES)}")
-    return getattr(importlib.import_module(HOMES[name]), name)
+if not TYPE_CHECKING:  # type checkers would take any name, misspelt ones too, for one of a module that has this
+
+    def __getattr__(name: str) -> Any:
+        if name not in HOMES:
+            raise AttributeError(f"module 'slam' has no attribute '{name}'; it has {', '.join(HOMES)}")
+        return getattr(importlib.import_module(HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -20,9 +20,10 @@ def main(source_name: str, path: str, map_file: str) -> None:
     save_map(mapping, map_file)
 
     localizing = Slam(source.rig, source.mode, restored=load_map(map_file), grows=False)
-    found = [track for track in map(localizing.process, frames[half:]) if track.is_tracked]
+    poses = [localizing.process(frame).T_world_cam for frame in frames[half:]]
+    found = [T_world_cam for T_world_cam in poses if T_world_cam is not None]
     print(f"{len(mapping.map.keyframes)} keyframes in {map_file}")
-    print(f"{len(found)} of {len(frames) - half} frames found in it, the first: {found[0].T_world_cam[:3, 3].round(3)}")
+    print(f"{len(found)} of {len(frames) - half} frames found in it, the first: {found[0][:3, 3].round(3)}")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 
 import cv2
+import numpy as np
 
 from slam import Camera, Frame, GraphProcess, Slam
 
@@ -21,13 +22,14 @@ def main(address: str, fx: float, fy: float, cx: float, cy: float, frames: int) 
             readable, image = capture.read()
             if not readable:
                 break
-            frame = Frame(index, time.monotonic_ns(), cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
-            track = slam.process(frame)
-            where = track.T_world_cam[:3, 3].round(3) if track.is_tracked else track.reason
+            grey = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+            track = slam.process(Frame(index, time.monotonic_ns(), grey))
+            where = track.reason if track.T_world_cam is None else track.T_world_cam[:3, 3].round(3)
             print(track.status.value, where, flush=True)
         slam.finish()
     print(f"{len(slam.map.keyframes)} keyframes, {slam.map.num_alive} landmarks")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(float, sys.argv[2:6]), int(sys.argv[6]) if len(sys.argv) > 6 else sys.maxsize)
+    fx, fy, cx, cy = map(float, sys.argv[2:6])
+    main(sys.argv[1], fx, fy, cx, cy, int(sys.argv[6]) if len(sys.argv) > 6 else sys.maxsize)
