@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -200,19 +201,40 @@ def _line(name: str, row: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+PAGE = """# COLMAP beside `slam run`
+
+Command `{command}`. Commit {commit}, {cpu}, {cores} cores, pycolmap {pycolmap}; nothing ran on a GPU.
+
+COLMAP: SIFT with its defaults (up to 8192 features), sequential matching (overlap {overlap}), incremental mapping with the
+focal length known and fixed, on every so-manieth picture, undistorted. `slam run`: its defaults, every frame, from the
+start of the program to the written results. Seconds are by the clock, COLMAP's in brackets for features, matching and
+mapping; processor seconds are of all cores. Both error columns are each program's own mean over its own observations,
+and COLMAP keeps ten times as many points. Poses are compared at the stamps that have one, after alignment.
+
+{table}
+"""
+
+
 def main(data: Path, out: Path, wanted: list[str]) -> None:
-    lines = []
+    """Work on the recordings without a result, and write the page of all that have one."""
+    kept = {case.name: out.with_name(f"{out.stem}.{case.name}.json") for case in CASES}
     for case in CASES:
-        kept = out.with_name(f"{out.stem}.{case.name}.json")
-        if not kept.is_file():
-            if wanted and case.name not in wanted:
-                continue
+        if not kept[case.name].is_file() and (not wanted or case.name in wanted):
             rows = [*(ours(case, data, mode) for mode in case.modes), colmap(case, data)]
-            kept.write_text(json.dumps(rows))
-        lines += [_line(case.name, row) for row in json.loads(kept.read_text())]
-    of = environment.hardware()
-    where = f"Commit {environment.commit()}, {of['cpu']}, {of['cores']} cores, pycolmap on the CPU"
-    out.write_text("\n".join([f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS), *lines, "", where, ""]))
+            kept[case.name].write_text(json.dumps({"commit": environment.commit(), "rows": rows}))
+    found = {name: json.loads(path.read_text()) for name, path in kept.items() if path.is_file()}
+    lines = [_line(name, row) for name, of in found.items() for row in of["rows"]]
+    hardware = environment.hardware()
+    text = PAGE.format(
+        command=f"python tools/compare_colmap.py DATA {out.name}",
+        commit=", ".join(sorted({of["commit"] for of in found.values()})),
+        cpu=hardware["cpu"],
+        cores=hardware["cores"],
+        pycolmap=metadata.version("pycolmap"),
+        overlap=OVERLAP,
+        table="\n".join([f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS), *lines]),
+    )
+    out.write_text(text)
 
 
 if __name__ == "__main__":
