@@ -193,7 +193,7 @@ def _line(name: str, row: dict[str, Any]) -> str:
     cells = [
         *(name, row["who"], str(row["frames"]), row.get("failure") or str(row["posed"])),
         f"{row['seconds']:.1f}{parts}",
-        f"{row['cpu_s']:.0f}",
+        f"{row['cpu_s']:.0f}" if "cpu_s" in row else "",
         f"{row['error_px']:.2f}" if "error_px" in row else "",
         str(row.get("points", "")),
         *(f"{row[key]:.4f}" if key in row else "" for key in ("ate_sim3_m", "ate_se3_m")),
@@ -205,11 +205,11 @@ PAGE = """# COLMAP beside `slam run`
 
 Command `{command}`. Commit {commit}, {cpu}, {cores} cores, pycolmap {pycolmap}; nothing ran on a GPU.
 
-COLMAP: SIFT with its defaults (up to 8192 features), sequential matching (overlap {overlap}), incremental mapping with the
-focal length known and fixed, on every so-manieth picture, undistorted. `slam run`: its defaults, every frame, from the
-start of the program to the written results. Seconds are by the clock, COLMAP's in brackets for features, matching and
-mapping; processor seconds are of all cores. Both error columns are each program's own mean over its own observations,
-and COLMAP keeps ten times as many points. Poses are compared at the stamps that have one, after alignment.
+COLMAP: SIFT with its defaults (up to 8192 features), sequential matching (overlap {overlap}), incremental mapping with
+the focal length known and fixed, on every so-manieth picture, undistorted. `slam run`: its defaults, every frame, from
+the start of the program to the written results. Seconds are by the clock, COLMAP's in brackets for features, matching
+and mapping; processor seconds are of all cores. Reprojection errors are each program's own mean over its own
+observations. Poses are compared at the stamps that have one, after alignment.
 
 {table}
 """
