@@ -89,7 +89,12 @@ def fused(open3d: Any, source: Source, poses: dict[int, Float64], grid: Grid) ->
         color, depth = image(core.Tensor(_rgb(frame, maps))), image(core.Tensor(depth_m))
         blocks = volume.compute_unique_block_coordinates(depth, K_corner, T_cam_world, *reach)
         volume.integrate(blocks, depth, color, K_corner, T_cam_world, *reach)
-    return None if is_empty else volume.extract_triangle_mesh(min(VIEWS, len(poses)) - 1.0).to_legacy()
+    if is_empty:
+        return None
+    mesh = volume.extract_triangle_mesh(min(VIEWS, len(poses)) - 1.0).to_legacy()
+    colors = np.clip(np.asarray(mesh.vertex_colors), 0.0, 1.0)  # rounding leaves some outside, which Open3D warns of
+    mesh.vertex_colors = open3d.utility.Vector3dVector(colors)
+    return mesh
 
 
 def _is_within(depth_m: Float32, max_depth_m: float) -> bool:
