@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from slam.commands.export_onnx import onnx_command
 from slam.commands.fallback import group_falling_back_to
 from slam.commands.options import Distortion, Intrinsics, ModeName, RigName
 
 app = typer.Typer(help="Export maps to other programs.", no_args_is_help=True, cls=group_falling_back_to("run"))
+app.command("onnx")(onnx_command)
 
 
 @app.command("run")
