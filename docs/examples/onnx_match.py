@@ -16,11 +16,10 @@ import onnxruntime
 
 
 class OnnxMatcher:
-    def __init__(self, folder: Path, depth: int | None = None) -> None:
-        """depth: layers run at most."""
+    def __init__(self, folder: Path) -> None:
         manifest = json.loads((folder / "manifest.json").read_text())
         self.matcher = manifest["matcher"]
-        self.layers = self.matcher["layers"][:depth]
+        self.layers = self.matcher["layers"]
         files = [manifest["extractor"], self.matcher["begin"], *self.layers, *(layer["head"] for layer in self.layers)]
         self.sessions = {part["file"]: session(folder / part["file"]) for part in files if part}
         self.extractor = manifest["extractor"]
@@ -38,19 +37,19 @@ class OnnxMatcher:
         left = [np.arange(len(each["xy"])) for each in (a, b)]
         total = len(left[0]) + len(left[1])
         rule = self.rule_for(total / 2)
-        last = max(i for i, layer in enumerate(self.layers) if layer["head"])
+        ends = [i for i, layer in enumerate(self.layers) if layer["head"]]
+        last = min((i for i in ends if i >= rule["max_layers"] - 1), default=ends[-1])
         for i, layer in enumerate(self.layers[: last + 1]):
+            dropped = 1 - (len(left[0]) + len(left[1])) / max(total, 1)
             if not len(left[0]) or not len(left[1]):
-                return np.zeros((0, 2), int), np.zeros(0), i, 1 - (len(left[0]) + len(left[1])) / total if total else 0.0
+                return np.zeros((0, 2), int), np.zeros(0), i, dropped
             new = self.run(layer, {f"{name}_{side}": x for side, s in zip("ab", sides) for name, x in s.items()})
             sides = [{**s, "x": new[f"y_{side}"]} for side, s in zip("ab", sides)]
-            dropped = 1 - (len(left[0]) + len(left[1])) / total
-            is_last = i in (last, rule["max_layers"] - 1) and layer["head"] is not None
-            if is_last or (layer["head"] and self.is_sure(new.get("confidence"), i, total, rule)):
+            if i == last or (i in ends and self.is_sure(new.get("confidence"), i, total, rule)):
                 pairs, chance = self.assigned(layer, sides)
-                if is_last or len(pairs) >= rule["least_share"] * total / 2:
+                if i == last or len(pairs) >= rule["least_share"] * total / 2:
                     return np.stack([left[0][pairs[:, 0]], left[1][pairs[:, 1]]], 1), chance, i + 1, dropped
-            if layer["head"] and 0 < rule["width_confidence"] < 1:
+            if i in ends and 0 < rule["width_confidence"] < 1:
                 stays = np.split(self.staying(new, i, rule), [len(left[0])])
                 left = [points[kept] for points, kept in zip(left, stays)]
                 sides = [{name: x[kept] for name, x in s.items()} for s, kept in zip(sides, stays)]
@@ -102,7 +101,8 @@ def main() -> None:
     matcher = OnnxMatcher(folder)
     a, b = (matcher.extract(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), keypoints) for path in paths)
     pairs, chance, layers, dropped = matcher.match(a, b)
-    print(f"{len(pairs)} matches of {len(a['xy'])} and {len(b['xy'])} points, after {layers} layers, {dropped:.1%} dropped")
+    points = f"{len(a['xy'])} and {len(b['xy'])} points"
+    print(f"{len(pairs)} matches of {points}, after {layers} layers, {dropped:.1%} dropped")
     for (i, j), sure in list(zip(pairs, chance))[:5]:
         print(a["xy"][i].round(1), b["xy"][j].round(1), f"{sure:.2f}")
 
