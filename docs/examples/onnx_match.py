@@ -40,7 +40,7 @@ class OnnxMatcher:
         ends = [i for i, layer in enumerate(self.layers) if layer["head"]]
         last = min((i for i in ends if i >= rule["max_layers"] - 1), default=ends[-1])
         for i, layer in enumerate(self.layers[: last + 1]):
-            dropped = 1 - (len(left[0]) + len(left[1])) / max(total, 1)
+            dropped = 1 - (len(left[0]) + len(left[1])) / total if total else 0.0
             if not len(left[0]) or not len(left[1]):
                 return np.zeros((0, 2), int), np.zeros(0), i, dropped
             new = self.run(layer, {f"{name}_{side}": x for side, s in zip("ab", sides) for name, x in s.items()})
