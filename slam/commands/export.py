@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from slam.commands.export_onnx import onnx_command
 from slam.commands.fallback import group_falling_back_to
 from slam.commands.options import Distortion, Intrinsics, ModeName, RigName
 
 WHAT = "colmap, colmap-text, nerfstudio, ply, mesh, tum, kitti, tum-keyframes"
 app = typer.Typer(help="Export runs and maps to other programs.", no_args_is_help=True, cls=group_falling_back_to("of"))
+app.command("onnx")(onnx_command)
 
 
 @app.command("of")
