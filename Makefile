@@ -42,7 +42,7 @@ audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions; asks an ad
 bench: $(VENV)/.dev  ## the README's tables, two hours: DATA=folder with sequences/
 	$(BIN)/slam bench trajectory $(if $(wildcard $(DATA)/sequences),$(DATA))
 	$(if $(wildcard $(DATA)/sequences),$(BIN)/slam bench blackouts $(DATA))
-	$(BIN)/slam bench rendered --processes 2
+	$(BIN)/slam bench long --processes 2
 	$(BIN)/slam bench faults
 
 install: $(VENV)/.viewer  ## the program and its viewer, into .venv

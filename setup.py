@@ -11,5 +11,9 @@ FOLDERS = find_namespace_packages(include=[*DATA, *(f"{name}.*" for name in DATA
 setup(
     packages=[*find_packages(include=["slam", "slam.*"]), "slam.weights", *(f"slam._data.{name}" for name in FOLDERS)],
     package_dir={f"slam._data.{name}": name for name in DATA},
-    package_data={"slam": ["py.typed"], "slam.weights": ["*"], **{f"slam._data.{name}": ["*"] for name in FOLDERS}},
+    package_data={
+        "slam": ["py.typed", "evaluation/suite/*.j2"],
+        "slam.weights": ["*"],
+        **{f"slam._data.{name}": ["*"] for name in FOLDERS},
+    },
 )

@@ -25,7 +25,7 @@ HEALTH_KEYS = {
 }
 LEFT_BEHIND = {
     *("config.toml", "trajectory.txt", "trajectory_causal.txt", "health.jsonl", "summary.json"),
-    *("trajectory.png", "error.png", "map.ply"),
+    *("truth.txt", "trajectory.png", "error.png", "map.ply", "run.map", "recording.toml"),
 }
 
 

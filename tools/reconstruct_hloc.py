@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import h5py
@@ -109,7 +110,7 @@ def reconstructed(job: Job, database: Path, folder: Path) -> pycolmap.Reconstruc
 
 
 def figures(model: pycolmap.Reconstruction | None, job: Job) -> dict[str, float]:
-    """Registered images, points, reprojection error, and errors of the poses after a similarity."""
+    """Registered images, points, reprojection error, error of the centres after a similarity, and of the turns."""
     if model is None:
         return {"registered": 0}
     estimate = {model.image(i).name: pose_of(model.image(i)) for i in model.reg_image_ids()}
@@ -118,15 +119,22 @@ def figures(model: pycolmap.Reconstruction | None, job: Job) -> dict[str, float]
     scale, T_gt_world = umeyama(*centers, True)
     moved = {name: similar(T_gt_world, scale, T) for name, T in estimate.items()}
     distances = [np.linalg.norm(moved[name][:3, 3] - truth[name][:3, 3]) for name in truth]
-    angles = [np.degrees(rotation_angle_rad(moved[name][:3, :3].T @ truth[name][:3, :3])) for name in truth]
     return {
         "registered": model.num_reg_images(),
         "points": model.num_points3D(),
         "track": model.compute_mean_track_length(),
         "reprojection px": model.compute_mean_reprojection_error(),
         "rmse m": float(np.sqrt(np.mean(np.square(distances)))),
-        "rotation deg": float(np.median(angles)),
+        "turn deg": float(np.median(turn_errors_deg(estimate, truth))),
     }
+
+
+def turn_errors_deg(estimate: dict[str, Float64], truth: dict[str, Float64]) -> list[float]:
+    """Errors of the turns between any two images: centres on a short path would not say how to align rotations."""
+    turns = [
+        [invert(poses[a])[:3, :3] @ poses[b][:3, :3] for a, b in combinations(truth, 2)] for poses in (estimate, truth)
+    ]
+    return [float(np.degrees(rotation_angle_rad(found.T @ true))) for found, true in zip(*turns, strict=True)]
 
 
 def pose_of(image: pycolmap.Image) -> Float64:
@@ -175,7 +183,7 @@ def main() -> None:
     out.mkdir(parents=True)
     job = job_of(recording, out, step, neighbours)
     print(f"{len(job.truth)} images, {len(job.pairs.read_text().splitlines())} pairs")
-    print("| method | matches s | registered | points | track | reprojection px | rmse m | rotation deg |")
+    print("| method | matches s | registered | points | track | reprojection px | rmse m | turn deg |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for name in [*OURS, *SIFT]:
         folder = out / name.replace(", ", "-").replace(" ", "-")

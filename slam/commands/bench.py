@@ -9,8 +9,51 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Measure trajectories, matching, speed, places, long runs and faults.", no_args_is_help=True)
+from slam.commands.bench_compare import compare_command
+from slam.commands.fallback import group_falling_back_to
+
+app = typer.Typer(
+    help="Measure a suite of recordings (`slam bench rendered`), matching, speed, places, long runs and faults.",
+    no_args_is_help=True,
+    cls=group_falling_back_to("suite"),
+)
 OUT = Path("runs/bench")
+app.command("compare")(compare_command)
+
+
+@app.command("suite")
+def suite_command(
+    suite: Annotated[
+        str, typer.Argument(help="tum-fr1, tum-rgbd3, euroc, kitti, rendered, or a folder; `suite` may be left out.")
+    ],
+    data: Annotated[Path | None, typer.Option(help="Datasets' folder; $EARLYBIRD_DATASETS, else ./recordings.")] = None,
+    repeats: Annotated[int, typer.Option(help="Runs per case, with seeds that follow each other.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first run.")] = 0,
+    only: Annotated[str, typer.Option(help="Cases whose name contains this.")] = "",
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Pace frames by their stamps, drop what is late.")
+    ] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="section.name=value, of every run.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray.")] = "local",
+    address: Annotated[str, typer.Option(help="Of a Ray cluster; without it Ray runs on this machine.")] = "",
+    workers: Annotated[int, typer.Option(help="Runs at once. More than one disturb each other's timings.")] = 1,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Count recordings that are not there as failed.")
+    ] = False,
+    resume: Annotated[Path | None, typer.Option(help="Go on with a folder of results.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for folders of results.")] = OUT,
+) -> None:
+    """Run every recording of a suite N times; errors, coverage, times and costs as a table, CSV, JSON and a report."""
+    from slam.datasets import datasets_root
+    from slam.evaluation.suite.runner import SuiteOptions, bench_suite
+
+    options = SuiteOptions(
+        suite, data or datasets_root(), out, repeats, seed, only, realtime, tuple(settings or ()), workers, engine,
+        address, resume, skip_missing,
+    )  # fmt: skip
+    folder = bench_suite(options, _command(), _say)
+    typer.echo((folder / "results.md").read_text(encoding="utf-8"))
+    typer.echo(f"results: {folder}\nreport:  {folder / 'report.html'}")
 
 
 @app.command("trajectory")
@@ -110,8 +153,8 @@ def blackouts_command(
     typer.echo(bench_blackouts_to_folder(data, out, _command(), _say))
 
 
-@app.command("rendered")
-def rendered_command(
+@app.command("long")
+def long_command(
     recordings: Annotated[
         Path, typer.Option(help="Folder for what is rendered; what is there already is not rendered again.")
     ] = OUT / "recordings",

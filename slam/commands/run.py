@@ -67,6 +67,9 @@ def run_command(
         float | None, typer.Option(help="Seconds that adjusting the whole map at the end may take.")
     ] = None,
     map_: Annotated[Path | None, typer.Option("--map", help="Map file to go on with; made when it is missing.")] = None,
+    no_map_file: Annotated[
+        bool, typer.Option("--no-map-file", help="Leave no run.map among the results; without it no `slam export`.")
+    ] = False,
     localize_only: Annotated[
         bool, typer.Option("--localize-only", help="Find the way in the map and leave it as it is.")
     ] = False,
@@ -97,6 +100,7 @@ def run_command(
         config, tuple(set_ or ()), seed, realtime, max_frames, fps, runtime, record, map=map_,
         localize_only=localize_only, final_ba_s=final_ba,
         viewer_host=viewer_host, viewer_port=viewer_port, viewer_stay=viewer_stay, telemetry=telemetry,
+        map_file=not no_map_file,
         camera=CameraOptions(width, height, camera_fps, exposure, serial, preset, emitter, file),
     )  # fmt: skip
     _run(options)

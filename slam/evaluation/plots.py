@@ -52,7 +52,7 @@ def plot_trajectory(path: Path, estimate: Trajectory, gt: Trajectory | None, tit
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    positions, broken = estimate.T_world_cam[:, :3, 3], _gaps(estimate.stamps_ns)
+    positions, broken = estimate.T_world_cam[:, :3, 3], gaps(estimate.stamps_ns)
     truth = np.zeros((0, 3)) if gt is None else _during(gt, estimate)
     first, second, third = _axes_by_extent(truth if len(truth) else positions)
     with mpl.rc_context(STYLE):
@@ -100,7 +100,7 @@ def _draw_path(axes: Axes, positions: Float64, truth: Float64, columns: tuple[in
 
 def _draw_error(axes: Axes, time_s: Float64, result: AteResult) -> None:
     unit, factor = ("m", 1.0) if result.rmse >= 1.0 else ("cm", 100.0)
-    broken = _gaps(result.stamps_ns)
+    broken = gaps(result.stamps_ns)
     time_s = np.insert(time_s, broken, np.nan)
     errors, rmse = np.insert(result.errors_m * factor, broken, np.nan), result.rmse * factor
     axes.fill_between(time_s, errors, color=ESTIMATE, alpha=0.12, lw=0)
@@ -146,7 +146,7 @@ def _axes_by_extent(positions: Float64) -> tuple[int, int, int]:
     return int(first), int(second), int(third)
 
 
-def _gaps(stamps_ns: Int64) -> Int64:
+def gaps(stamps_ns: Int64) -> Int64:
     """Where a line must break: before the poses that come after a pause of several frames."""
     steps = np.diff(stamps_ns)
     return np.flatnonzero(steps > 3.5 * np.median(steps)) + 1 if len(steps) else np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""What `slam bench rendered` renders, and the ways in which each recording is run."""
+"""What `slam bench long` renders, and the ways in which each recording is run."""
 
 from __future__ import annotations
 

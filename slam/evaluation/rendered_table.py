@@ -1,4 +1,4 @@
-"""The tables of `slam bench rendered` in Markdown."""
+"""The tables of `slam bench long` in Markdown."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from slam.config import SlamConfig
 from slam.config import write_config as write_config_file
-from slam.errors import ConfigError, TrajectoryError
+from slam.errors import ConfigError
 from slam.evaluation import environment
-from slam.evaluation.ate import Align, AteResult, ate
+from slam.evaluation.ate import Align, AteResult
 from slam.evaluation.plots import Effort, plot_error, plot_trajectory
-from slam.evaluation.rpe import rpe, rpe_per_second
+from slam.evaluation.run_errors import run_errors, truth_of_frames
 from slam.evaluation.run_folder import opened_run_folder, written_whole
 from slam.evaluation.summary import FrameRecord, Load, Summary, effort_figures, read_records
 from slam.export.ply import write_ply
@@ -32,7 +32,6 @@ from slam.geometry import quat_xyzw_from_rotation
 from slam.trajectory import Trajectory, seconds_text, write_tum
 from slam.types import Float64, MapSnapshot, Mode, Track
 
-MAX_DIFF_S = 0.02  # between a pose and its ground truth, as in the TUM benchmark's tools
 OWN_INFO = ("seed", "command", "frames", "notes", "audit")  # entries of ``info`` that have a field of their own
 
 
@@ -114,7 +113,7 @@ class RunRecorder:
         metric_since_ns: int | None = None,
         submap_id: int = 0,
     ) -> Summary:
-        """Write trajectory.txt, map.ply, the pictures and summary.json, and return the summary.
+        """Write trajectory.txt, truth.txt, map.ply, the pictures and summary.json, and return the summary.
 
         ``info`` goes into the summary; its ``seed``, ``command``, ``frames`` (given by the source), ``notes`` and
         ``audit`` fill the fields of that name. Ground truth that fits no stamp leads to a note, not to an error.
@@ -123,15 +122,14 @@ class RunRecorder:
         sub-map are left out there too.
         """
         align: Align = "se3" if mode.is_metric or metric_since_ns is not None else "sim3"
-        figures, result = _errors(final, self._emitted_in(submap_id, metric_since_ns), ground_truth, align)
         with self._on_disk():
             self.close()
-            with written_whole(self.folder / "trajectory.txt") as path:
-                write_tum(path, final)
-            self.save_map(snapshot)
             records = read_records(self.folder / "health.jsonl")
+            truth = self._write_trajectories(records, final, ground_truth)
+            self.save_map(snapshot)
+            figures, result = run_errors(final, self._emitted_in(submap_id, metric_since_ns), truth, align)
             summary = self._summary(records, mode, snapshot, info or {}, figures, len(final))
-            self._draw(records, final, ground_truth, result, summary)
+            self._draw(records, final, truth, result, summary)
             with written_whole(self.folder / "summary.json") as path:
                 summary.write(path)
         return summary
@@ -161,6 +159,19 @@ class RunRecorder:
         chosen = [(stamp, T) for stamp, submap, T in self._emitted if submap == submap_id and stamp > since_ns]
         poses = np.array([np.frombuffer(T) for _, T in chosen], np.float64).reshape(-1, 4, 4)
         return Trajectory(np.array([stamp for stamp, _ in chosen], np.int64), poses)
+
+    def _write_trajectories(
+        self, records: list[FrameRecord], final: Trajectory, ground_truth: Trajectory | None
+    ) -> Trajectory | None:
+        """Write trajectory.txt and truth.txt, whose poses are returned."""
+        with written_whole(self.folder / "trajectory.txt") as path:
+            write_tum(path, final)
+        if ground_truth is None:
+            return None
+        truth = truth_of_frames(ground_truth, np.array([r.stamp_ns for r in records], np.int64))
+        with written_whole(self.folder / "truth.txt") as path:
+            write_tum(path, truth)
+        return truth
 
     def _summary(
         self,
@@ -213,28 +224,6 @@ class RunRecorder:
             plot_trajectory(path, shown, truth, title)
         with written_whole(self.folder / "error.png") as path:
             plot_error(path, effort, result, title)
-
-
-def _errors(
-    final: Trajectory, causal: Trajectory, gt: Trajectory | None, align: Align
-) -> tuple[dict[str, Any], AteResult | None]:
-    """The error fields of a Summary, and the final trajectory's result to draw."""
-    figures: dict[str, Any] = {"align": align, "ate": None, "ate_causal": None, "rpe": None, "rpe_per_second": None}
-    if gt is None:
-        return {**figures, "notes": ("no ground truth: no error figures",)}, None
-    try:
-        result = ate(final, gt, align, MAX_DIFF_S)
-        relative = rpe(final, gt, 1, result.scale, MAX_DIFF_S)
-        per_second = rpe_per_second(final, gt, result.scale, MAX_DIFF_S)
-    except TrajectoryError as error:
-        return {**figures, "notes": (f"no error figures: {error}",)}, None
-    figures |= {"ate": result.figures(), "rpe": relative.figures()}
-    figures["rpe_per_second"] = per_second.figures() if per_second else None
-    try:
-        figures["ate_causal"] = ate(causal, gt, align, MAX_DIFF_S).figures()
-    except TrajectoryError as error:
-        return {**figures, "notes": (f"no error of the poses as emitted: {error}",)}, result
-    return {**figures, "notes": ()}, result
 
 
 def _tum_line(stamp_ns: int, T_world_cam: Float64) -> str:

@@ -152,6 +152,7 @@ class Summary:
     ate_causal: dict[str, Any] | None
     rpe: dict[str, Any] | None  # frame to frame
     rpe_per_second: dict[str, Any] | None
+    kitti_segments: dict[str, float] | None  # None where the path is shorter than 100 m
     seed: int | None
     command: str
     commit: str
@@ -223,6 +224,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("ATE as emitted", _ate(summary.ate_causal)),
         ("RPE", _rpe(summary.rpe, "frame")),
         ("drift", _rpe(summary.rpe_per_second, "second")),
+        ("KITTI segments", _segments(summary.kitti_segments)),
         ("map", f"{summary.keyframes} keyframes, {summary.landmarks} landmarks"),
         ("speed", f"{summary.fps:.1f} fps, {summary.duration_s:.1f} s"),
         ("frame time", _spread(summary.latency_ms.get("total"))),
@@ -267,6 +269,10 @@ def _rpe(figures: dict[str, Any] | None, per: str) -> str:
         return ""
     translation, rotation = figures["translation_m"]["rmse"], figures["rotation_deg"]["rmse"]
     return f"{translation * 1000:.1f} mm and {rotation:.3f} deg per {per}"
+
+
+def _segments(figures: dict[str, float] | None) -> str:
+    return f"{figures['t_percent']:.3f} %, {figures['r_deg_per_100m']:.3f} deg per 100 m" if figures else ""
 
 
 def _spread(ms: dict[str, float] | None) -> str:

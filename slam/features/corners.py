@@ -35,7 +35,7 @@ def _derivative(sigma_px: float) -> Float32:
     return np.asarray(values / (values @ _steps()), np.float32)  # 1 on a slope of 1
 
 
-_SMOOTH, _SLOPE, _WINDOW = _gaussian(DERIVATIVE_SIGMA_PX), _derivative(DERIVATIVE_SIGMA_PX), _gaussian(WINDOW_SIGMA_PX)
+SMOOTH, SLOPE, WINDOW = _gaussian(DERIVATIVE_SIGMA_PX), _derivative(DERIVATIVE_SIGMA_PX), _gaussian(WINDOW_SIGMA_PX)
 
 
 class CornerMeasure:
@@ -52,11 +52,11 @@ class CornerMeasure:
         if self._buffers.shape[1:] != image.shape:
             self._buffers = np.empty((5, *image.shape), np.float32)
         dx, dy, xx, xy, yy = self._buffers
-        cv2.sepFilter2D(image, cv2.CV_32F, _SLOPE, _SMOOTH, dst=dx)
-        cv2.sepFilter2D(image, cv2.CV_32F, _SMOOTH, _SLOPE, dst=dy)
+        cv2.sepFilter2D(image, cv2.CV_32F, SLOPE, SMOOTH, dst=dx)
+        cv2.sepFilter2D(image, cv2.CV_32F, SMOOTH, SLOPE, dst=dy)
         for product, first, second in ((xx, dx, dx), (xy, dx, dy), (yy, dy, dy)):
             cv2.multiply(first, second, dst=product)
-            cv2.sepFilter2D(product, -1, _WINDOW, _WINDOW, dst=product)
+            cv2.sepFilter2D(product, -1, WINDOW, WINDOW, dst=product)
         cv2.multiply(xx, yy, dst=dx)
         cv2.multiply(xy, xy, dst=xy)
         np.subtract(dx, xy, out=dx)

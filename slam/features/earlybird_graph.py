@@ -10,7 +10,7 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from slam.features.earlybird import DESCRIPTOR_DIM, CompactNetwork
-from slam.matching.onnx_graph import Graph
+from slam.matching.onnx_writing import Graph
 from slam.types import Float32
 
 PATCH = 4  # px: the picture enters as patches of 4 x 4
@@ -19,15 +19,21 @@ PATCH = 4  # px: the picture enters as patches of 4 x 4
 def network_graph(network: CompactNetwork) -> ModelProto:
     """picture (1, 1, H, W) -> worth (1, 1, H/4, W/4), grid (1, H/8, W/8, 64); batch norms must be folded already."""
     g = Graph()
-    fine = _layer(g, g.one("SpaceToDepth", g.given("picture", 1, 1, "h", "w"), blocksize=PATCH), network.fine[1])
+    worth, grid = judged(g, network, g.given("picture", 1, 1, "h", "w"))
+    g.result(worth, "worth", 1, 1, "patch_rows", "patch_columns")
+    g.result(grid, "grid", 1, "rows", "columns", DESCRIPTOR_DIM)
+    return g.model()
+
+
+def judged(g: Graph, network: CompactNetwork, picture: str) -> tuple[str, str]:
+    """worth and grid of a picture."""
+    fine = _layer(g, g.one("SpaceToDepth", picture, blocksize=PATCH), network.fine[1])
     middle = _layers(g, fine, network.middle)
     middle = g.one("Add", middle, _enlarged(g, _layers(g, middle, network.coarse)))
     context = _enlarged(g, _layer(g, middle, network.context))
     worth = _layers(g, g.one("Add", fine, context), network.judge)
-    g.result(worth, "worth", 1, 1, "patch_rows", "patch_columns")
     grid = _layers(g, g.one("Relu", middle), list(network.describe)[1:])
-    g.result(g.one("Transpose", grid, perm=[0, 2, 3, 1]), "grid", 1, "rows", "columns", DESCRIPTOR_DIM)
-    return g.model()
+    return worth, g.one("Transpose", grid, perm=[0, 2, 3, 1])
 
 
 def _layers(g: Graph, x: str, layers: Iterable[nn.Module]) -> str:

@@ -7,77 +7,40 @@ folded into the projection: turned queries come out of the same product.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto
 
 from slam.matching.block_weights import Affine, BlockWeights, affine, array
 from slam.matching.lightglue import LightGlue
+from slam.matching.onnx_writing import Graph
 from slam.types import Float32
-
-OPSET, IR_VERSION = 17, 8
-
-
-class Graph:
-    """A graph in the making; values are known by their names."""
-
-    def __init__(self) -> None:
-        self._nodes: list = []
-        self._constants: list = []
-        self._inputs: list = []
-        self._outputs: list = []
-
-    def given(self, name: str, *dims: int | str) -> str:
-        """A float32 input."""
-        self._inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
-        return name
-
-    def constant(self, value: object) -> str:
-        name = f"c{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:
-        names = [f"v{len(self._nodes)}_{i}" for i in range(outputs)]
-        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
-        return names
-
-    def one(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        return self.op(kind, *inputs, **attributes)[0]
-
-    def linear(self, x: str, weights: Affine) -> str:
-        return self.one("Gemm", x, self.constant(weights[0]), self.constant(weights[1]), transB=1)
-
-    def split(self, x: str, sizes: Sequence[int]) -> list[str]:
-        return self.op("Split", x, self.constant(np.array(sizes, np.int64)), axis=1, outputs=len(sizes))
-
-    def turned(self, x: str, dims: int = 2) -> str:
-        """The last two axes exchanged."""
-        return self.one("Transpose", x, perm=[1, 0] if dims == 2 else [0, 2, 1])
-
-    def result(self, value: str, name: str, *dims: int | str) -> None:
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
-
-    def model(self) -> ModelProto:
-        graph = helper.make_graph(self._nodes, "matcher", self._inputs, self._outputs, self._constants)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
 
 
 def beginning(network: LightGlue) -> ModelProto:
     """xy (T, 2) normalised, descriptors (T, D) -> x (T, width), cos and sin (T, 2 width of queries) for q and k."""
     g, shape = Graph(), network.shape
-    xy, descriptors = g.given("xy", "t", 2), g.given("descriptors", "t", shape.input_dim)
+    begun = begin(g, network, g.given("xy", "t", 2), g.given("descriptors", "t", shape.input_dim))
+    for value, name, width in zip(begun, ("x", "cos", "sin"), state_widths(network), strict=True):
+        g.result(value, name, "t", width)
+    return g.model()
+
+
+def begin(g: Graph, network: LightGlue, xy: str, descriptors: str) -> tuple[str, str, str]:
+    """x, cos and sin of normalised xy and descriptors."""
+    shape = network.shape
     has_projection = "input_proj.weight" in network.state_dict()
     x = g.linear(descriptors, affine(network.input_proj)) if has_projection else descriptors
     angle = g.one("MatMul", xy, g.constant(array(network.posenc.Wr.weight).T))
     channel = g.constant(np.tile(np.arange(shape.head_dim) // 2, 2 * shape.heads))
-    g.result(x, "x", "t", shape.width)
-    for kind in ("Cos", "Sin"):
-        wide = g.one("Gather", g.one(kind, angle), channel, axis=1)
-        g.result(wide, kind.lower(), "t", 2 * shape.heads * shape.head_dim)
-    return g.model()
+    cos, sin = (g.one("Gather", g.one(kind, angle), channel, axis=1) for kind in ("Cos", "Sin"))
+    return x, cos, sin
+
+
+def state_widths(network: LightGlue) -> tuple[int, int, int]:
+    """Columns of x, cos and sin."""
+    turning = 2 * network.shape.heads * network.shape.head_dim
+    return network.shape.width, turning, turning
 
 
 def prediction(eps: float) -> ModelProto:
@@ -97,14 +60,19 @@ def home(block: BlockWeights, width: int) -> ModelProto:
     """x (T, width), cos, sin -> y (T, width): a self block."""
     g, rows = Graph(), 2 * len(block.qk[0][0])
     x, cos, sin = g.given("x", "t", width), g.given("cos", "t", rows), g.given("sin", "t", rows)
-    straight = _stacked(block.qk)
+    g.result(at_home(g, block, x, cos, sin), "y", "t", width)
+    return g.model()
+
+
+def at_home(g: Graph, block: BlockWeights, x: str, cos: str, sin: str) -> str:
+    """The new x of a self block."""
+    rows, straight = 2 * len(block.qk[0][0]), _stacked(block.qk)
     everything = g.linear(x, _stacked([straight, _quarter_turn(straight), block.v]))
     qk, qk_turned, v = g.split(everything, (rows, rows, len(block.v[0])))
     q, k = g.split(g.one("Add", g.one("Mul", qk, cos), g.one("Mul", qk_turned, sin)), (rows // 2, rows // 2))
     q, k, v = (_heads(g, part, block.heads) for part in (q, k, v))
     message = g.one("MatMul", g.one("Softmax", g.one("MatMul", q, g.turned(k, _dims(block))), axis=-1), v)
-    g.result(_updated(g, x, _merged(g, message, block), block), "y", "t", width)
-    return g.model()
+    return _updated(g, x, _merged(g, message, block), block)
 
 
 def across(block: BlockWeights, width: int, with_prior: bool, asked: Sequence[Affine]) -> ModelProto:
@@ -113,39 +81,66 @@ def across(block: BlockWeights, width: int, with_prior: bool, asked: Sequence[Af
     A cross block, and the probabilities of the rows of ``asked``: a layer's confidence and matchability.
     """
     g = Graph()
-    sides = [g.given("x_a", "m", width), g.given("x_b", "n", width)]
-    (qk_a, v_a), (qk_b, v_b) = (_across_parts(g, x, block) for x in sides)
-    s = g.one("MatMul", qk_a, g.turned(qk_b, _dims(block)))
-    if with_prior:
-        s = g.one("Add", s, g.one("Mul", g.given("log_prior", "m", "n"), g.constant(np.float32(block.prior_gain))))
-    of_a = g.one("MatMul", g.one("Softmax", s, axis=-1), v_b)
-    of_b = g.one("MatMul", g.one("Softmax", g.turned(s, _dims(block)), axis=-1), v_a)
-    new = [_updated(g, x, _merged(g, m, block), block) for x, m in zip(sides, (of_a, of_b), strict=True)]
+    sides = g.given("x_a", "m", width), g.given("x_b", "n", width)
+    new = both_ways(g, block, *sides, g.given("log_prior", "m", "n") if with_prior else "")
     g.result(new[0], "y_a", "m", width)
     g.result(new[1], "y_b", "n", width)
     if asked:
-        known = g.one("Concat", *(g.linear(y, _stacked(asked)) for y in new), axis=0)
-        g.result(g.one("Sigmoid", known), "known", "t", len(asked))
+        g.result(known(g, asked, new), "known", "t", len(asked))
     return g.model()
+
+
+def both_ways(g: Graph, block: BlockWeights, x_a: str, x_b: str, log_prior: str = "") -> tuple[str, str]:
+    """The new x of both views after a cross block."""
+    (qk_a, v_a), (qk_b, v_b) = (_across_parts(g, x, block) for x in (x_a, x_b))
+    s = g.one("MatMul", qk_a, g.turned(qk_b, _dims(block)))
+    if log_prior:
+        s = g.one("Add", s, g.one("Mul", log_prior, g.constant(np.float32(block.prior_gain))))
+    of_a = g.one("MatMul", g.one("Softmax", s, axis=-1), v_b)
+    of_b = g.one("MatMul", g.one("Softmax", g.turned(s, _dims(block)), axis=-1), v_a)
+    y_a, y_b = (_updated(g, x, _merged(g, m, block), block) for x, m in ((x_a, of_a), (x_b, of_b)))
+    return y_a, y_b
+
+
+def asked_of_points(network: LightGlue, layer: int) -> dict[str, Affine]:
+    """What a layer says of points, by name, as linear rows before the sigmoid."""
+    asked = {}
+    if layer in network.shape.confidence_layers:
+        asked["confidence"] = affine(network.confidence(layer).token[0])
+    if layer in network.shape.assignment_layers:
+        asked["matchable"] = affine(network.head(layer).matchability)
+    return asked
+
+
+def known(g: Graph, asked: Sequence[Affine], sides: Sequence[str]) -> str:
+    """(M + N, asked) probabilities that linear rows give of the points of both sides."""
+    return g.one("Sigmoid", g.one("Concat", *(g.linear(y, _stacked(asked)) for y in sides), axis=0))
 
 
 def head(network: LightGlue, layer: int, with_prior: bool) -> ModelProto:
     """x_a (M, width), x_b (N, width)[, log_prior (M, N)] -> log_p (M, N): an assignment head."""
-    g, width, module = Graph(), network.shape.width, network.head(layer)
-    sides = [g.given("x_a", "m", width), g.given("x_b", "n", width)]
+    g, width = Graph(), network.shape.width
+    sides = g.given("x_a", "m", width), g.given("x_b", "n", width)
+    log_p = assigned(g, network, layer, *sides, g.given("log_prior", "m", "n") if with_prior else "")
+    g.result(log_p, "log_p", "m", "n")
+    return g.model()
+
+
+def assigned(g: Graph, network: LightGlue, layer: int, x_a: str, x_b: str, log_prior: str = "") -> str:
+    """log_p of a layer's head."""
+    module, sides = network.head(layer), (x_a, x_b)
     weight, offset = affine(module.final_proj)
-    scale = np.float32(width**-0.25)
+    scale = np.float32(network.shape.width**-0.25)
     m_a, m_b = (g.linear(x, (weight * scale, offset * scale)) for x in sides)
     s = g.one("MatMul", m_a, g.turned(m_b))
-    if with_prior:
+    if log_prior:
         gain = np.float32(0.0 if module.prior_gain is None else module.prior_gain.detach().item())
-        s = g.one("Add", s, g.one("Mul", g.given("log_prior", "m", "n"), g.constant(gain)))
+        s = g.one("Add", s, g.one("Mul", log_prior, g.constant(gain)))
     doubt_a, doubt_b = (g.one("Softplus", g.one("Neg", g.linear(x, affine(module.matchability)))) for x in sides)
     of_a = g.one("Add", _log_sum_exp(g, s, 1), doubt_a)
     of_b = g.one("Add", _log_sum_exp(g, s, 0), g.turned(doubt_b))
     twice = g.one("Mul", s, g.constant(np.float32(2.0)))
-    g.result(g.one("Sub", g.one("Sub", twice, of_a), of_b), "log_p", "m", "n")
-    return g.model()
+    return g.one("Sub", g.one("Sub", twice, of_a), of_b)
 
 
 def _across_parts(g: Graph, x: str, block: BlockWeights) -> list[str]:

@@ -12,9 +12,9 @@ import torch
 from onnx import ModelProto
 from torch import Tensor
 
-from slam.matching.block_weights import Affine, affine, layer_weights
+from slam.matching.block_weights import layer_weights
 from slam.matching.lightglue import LightGlue
-from slam.matching.onnx_graph import across, beginning, head, home, prediction
+from slam.matching.onnx_graph import across, asked_of_points, beginning, head, home, prediction
 from slam.matching.prior import FLOOR_PX
 from slam.types import Float32, Int64, MatchView
 
@@ -118,11 +118,7 @@ def layer_sessions(network: LightGlue, layer: int) -> LayerSessions:
     """The sessions of one layer of a network."""
     width, shape = network.shape.width, network.shape
     self_block, cross_block = layer_weights(network.transformers[layer])
-    asked: dict[str, Affine] = {}
-    if layer in shape.confidence_layers:
-        asked["confidence"] = affine(network.confidence(layer).token[0])
-    if layer in shape.assignment_layers:
-        asked["matchable"] = affine(network.head(layer).matchability)
+    asked = asked_of_points(network, layer)
     kinds = (False, True) if shape.prior else (False,)
     return LayerSessions(
         session(home(self_block, width)),

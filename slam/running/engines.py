@@ -61,7 +61,7 @@ def results_on_ray(
     dies, it is called again on another, up to ``RETRIES`` times; what the worker had started is ended by Ray (2.57 or
     newer). Raises MissingExtraError without Ray and ConfigError when there is no cluster at the address.
     """
-    ray, running = _started_ray(workers, address), {}
+    ray, running = _started_ray(workers, address), dict[Any, Item]()
     try:
         # Spread, since pieces on one machine disturb each other's timings.
         task = ray.remote(_on_worker).options(

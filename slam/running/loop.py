@@ -17,7 +17,7 @@ from slam.pipeline import Slam
 from slam.running.controls import Controls
 from slam.running.feed import Fed, realtime_feed, replay_feed
 from slam.running.mailbox import Mailbox
-from slam.running.map_writer import MapWriter, NoMapWriter
+from slam.running.map_writer import MapFile
 from slam.running.options import RunOptions
 from slam.running.run_memory import RunMemory
 from slam.running.stopping import Stopped, StopSignals
@@ -57,7 +57,7 @@ class Loop:
         timing: Timing,
         memory: RunMemory,
         observed: Mailbox[Fed],
-        map_file: MapWriter | NoMapWriter,
+        map_file: MapFile,
         telemetry: Telemetry,
     ) -> None:
         self._source, self._slam, self._config = source, slam, config

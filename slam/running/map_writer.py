@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from slam.config import SlamConfig
 from slam.errors import ConfigError, MapError
@@ -17,9 +19,30 @@ from slam.mapfile.journal import MapJournal, write_map
 from slam.mapfile.reader import load_map
 from slam.pipeline import Slam
 from slam.running.options import RunOptions
+from slam.running.origin import RUN_MAP_NAME
 from slam.sources import Source
 
 FRAMES_AT_MOST = 30  # without a keyframe, until the places of frames are written all the same
+
+
+class MapFile(Protocol):
+    """What a run tells of its map, from the first frame to the last."""
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What people must know, in sentences."""
+
+    def answered(self, keyframe_id: int) -> None:
+        """A frame is done; ``keyframe_id``: of the keyframe it became, or -1."""
+
+    def record(self) -> None:
+        """Somebody wants the map on the disk now."""
+
+    def close(self) -> None:
+        """The run has ended."""
+
+    def figures(self) -> dict[str, Any] | None:
+        """Of the summary, after ``close``."""
 
 
 class MapWriter:
@@ -127,11 +150,17 @@ def restored_map(options: RunOptions, config: SlamConfig, source: Source) -> Loa
 
 
 def map_writer(
-    options: RunOptions, config: SlamConfig, source: Source, restored: LoadedMap | None, slam: Slam
-) -> MapWriter | NoMapWriter:
-    """What writes the map of a run, to a new file or to the one it was restored from. Raises MapError."""
+    options: RunOptions, config: SlamConfig, source: Source, restored: LoadedMap | None, slam: Slam, folder: Path
+) -> MapFile:
+    """What writes the map of a run: to the file asked for, new or restored from, else into the run's folder.
+
+    Raises MapError.
+    """
+    if options.map is None and options.map_file:
+        about = about_run(config, source, slam.map.descriptors.shape[1])
+        return MapAtEnd(folder / RUN_MAP_NAME, about, slam)
     if options.map is None or options.localize_only:
-        return NoMapWriter()
+        return NoMapFile()
     if restored is not None:
         journal = MapJournal(options.map, restored.about, restored.state)
         return MapWriter(journal, MapWatch(slam.map, slam.placed, known=restored.world))
@@ -140,7 +169,38 @@ def map_writer(
     return MapWriter(MapJournal(options.map, about, state), MapWatch(slam.map, slam.placed))
 
 
-class NoMapWriter:
+class MapAtEnd:
+    """The whole map at once, when the run has ended: nothing to wait for while it goes on."""
+
+    def __init__(self, path: Path, about: MapAbout, slam: Slam) -> None:
+        self._path, self._about, self._slam = path, about, slam
+        self._ms = 0.0
+        self.notes: tuple[str, ...] = ()
+
+    def answered(self, keyframe_id: int) -> None:
+        """Nothing to do."""
+
+    def record(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Write it; a map that cannot be written costs the run nothing else."""
+        start = time.perf_counter()
+        try:
+            write_map(self._path, self._about, self._slam.map, self._slam.placed)
+        except MapError as error:
+            self.notes = (f"the map file was not written: {error}",)
+        self._ms = (time.perf_counter() - start) * 1e3
+
+    def figures(self) -> dict[str, Any] | None:
+        """Of the summary: the file, its size and what writing it took."""
+        if self.notes:
+            return None
+        mb = round(self._path.stat().st_size / 1e6, 3)
+        return {"file": str(self._path), "mb": mb, "steps": 1, "ms": {"write": {"max": round(self._ms, 3)}}}
+
+
+class NoMapFile:
     """For a run that keeps no map."""
 
     notes: tuple[str, ...] = ()

@@ -63,6 +63,7 @@ class RunOptions:
     viewer_stay: bool = False  # the viewer stays after the last frame, until Ctrl-C
     camera: CameraOptions = CameraOptions()
     telemetry: str | None = None  # PORT, HOST:PORT or a file
+    map_file: bool = True  # without ``map``: the finished map goes into the folder of the results
 
 
 def with_launch_file(options: RunOptions) -> tuple[RunOptions, dict[str, Any]]:

@@ -26,6 +26,7 @@ from slam.running.loop import Loop, OnProgress, Progress
 from slam.running.mailbox import Mailbox
 from slam.running.map_writer import map_writer, restored_map
 from slam.running.options import RunOptions, effective_config, opened_source, with_launch_file
+from slam.running.origin import origin_of, write_origin
 from slam.running.punctual import PunctualGraph
 from slam.running.run_memory import RunMemory
 from slam.running.scripted import LoggedGraph, ScriptedGraph
@@ -112,8 +113,9 @@ def _answered(run: Ready, on_progress: OnProgress) -> RunResult:
     options, recorder = run.options, run.recorder
     header = {"command": command_line(), "rig": run.source.rig.name}
     recorder.write_config(run.config, header)
+    write_origin(recorder.folder, origin_of(options, run.source))
     with StopSignals() as stop, _memory(run, header) as memory:
-        map_file = map_writer(options, run.config, run.source, run.restored, run.slam)
+        map_file = map_writer(options, run.config, run.source, run.restored, run.slam, recorder.folder)
         loop = Loop(
             *(run.source, run.slam, run.config, recorder, run.viewer, stop, on_progress),
             *(run.timing, memory, run.observed, map_file, run.telemetry),

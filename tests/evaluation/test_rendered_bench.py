@@ -92,14 +92,14 @@ def test_what_cannot_be_measured_is_one_clear_error(tmp_path, changed, words):
 def test_a_case_that_does_not_exist_is_one_clear_error(tmp_path):
     options = RenderedOptions(tmp_path, rooms=0, only="lunar")
     with pytest.raises(ConfigError, match="fits none of RGB-D, stereo"):
-        bench_rendered_to_folder(options, tmp_path / "out", "slam bench rendered", print)
+        bench_rendered_to_folder(options, tmp_path / "out", "slam bench long", print)
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow
 def test_two_rooms_are_rendered_run_and_judged(tmp_path):
     options = RenderedOptions(tmp_path / "recordings", frames=0, rooms=2, room_s=1.0)
-    text = bench_rendered_to_folder(options, tmp_path / "out", "slam bench rendered", print)
+    text = bench_rendered_to_folder(options, tmp_path / "out", "slam bench long", print)
     assert "| rgbd | 2 |" in text and "| stereo | 2 |" in text
     (folder,) = (tmp_path / "out").iterdir()
     found = json.loads((folder / "rendered.json").read_text())["consistency"]

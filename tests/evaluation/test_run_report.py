@@ -8,6 +8,8 @@ import pytest
 
 from slam.config import SlamConfig, load_config
 from slam.errors import ConfigError
+from slam.evaluation.ate import ate
+from slam.evaluation.run_errors import MAX_DIFF_S
 from slam.evaluation.run_report import RunRecorder
 from slam.evaluation.summary import summary_rows
 from slam.trajectory import Trajectory, read_tum
@@ -62,8 +64,38 @@ def test_every_file_of_the_contract_is_there(tmp_path, truth):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {
         *("trajectory.txt", "trajectory_causal.txt", "health.jsonl", "summary.json"),
-        *("map.ply", "trajectory.png", "error.png"),
+        *("truth.txt", "map.ply", "trajectory.png", "error.png"),
     }
+
+
+def test_the_truth_beside_a_run_is_that_of_its_frames_and_gives_the_same_errors(tmp_path, truth):
+    stamps = np.arange(truth.stamps_ns[0], truth.stamps_ns[-1], 2_500_000)  # ground truth at 400 Hz
+    nearest = np.abs(stamps[:, None] - truth.stamps_ns).argmin(axis=1)
+    dense = Trajectory(stamps, truth.T_world_cam[nearest])
+    recorder, answers = RunRecorder(tmp_path / "out"), tracks(truth)
+    for track in answers:
+        recorder.add(track, 20.0)
+    summary = recorder.finish(poses_of(answers), dense, Mode.RGBD, EMPTY_MAP)
+    kept = read_tum(tmp_path / "out" / "truth.txt")
+    again = ate(read_tum(tmp_path / "out" / "trajectory.txt"), kept, "se3", MAX_DIFF_S)
+    assert len(kept) == len(answers) < len(dense)
+    assert again.rmse == pytest.approx(summary.ate["rmse"], abs=1e-8)  # nine decimals in the files
+
+
+def test_kittis_segments_are_counted_where_the_path_is_long_enough(tmp_path):
+    poses = np.tile(np.eye(4), (300, 1, 1))
+    poses[:, 2, 3] = np.arange(300)  # m: straight on, 1 m per frame
+    truth = Trajectory(np.arange(300) * 100_000_000, poses)
+    wrong = poses.copy()
+    wrong[:, 2, 3] *= 1.02
+    answers = [replace(track, T_world_cam=T) for track, T in zip(tracks(truth)[8:], wrong[9:])]
+    recorder = RunRecorder(tmp_path / "out")
+    for track in answers:
+        recorder.add(track, 20.0)
+    summary = recorder.finish(poses_of(answers), truth, Mode.STEREO, EMPTY_MAP)
+    assert summary.kitti_segments["t_percent"] == pytest.approx(2.0, abs=0.05)  # 101 m are driven per 100
+    assert summary.kitti_segments["r_deg_per_100m"] == pytest.approx(0.0, abs=1e-6)
+    assert dict(summary_rows(summary))["KITTI segments"].startswith("2.0")
 
 
 def test_the_summary_counts_every_frame(tmp_path, truth):
