@@ -69,3 +69,9 @@ def test_a_file_above_the_limit_is_refused_before_it_is_committed(tmp_path, caps
     assert tool("check_sizes").main([str(small), str(tmp_path / "deleted")]) == 0
     assert tool("check_sizes").main([str(small), str(large)]) == 1
     assert "large: 2.0 MB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_what_the_pages_of_the_top_link_to_is_there(page):
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", (ROOT / page).read_text())
+    assert links and [link for link in links if not (ROOT / link).exists()] == []
