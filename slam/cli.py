@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import slam
-from slam.commands import bench, calibrate, calibration, datasets, doctor, export, match, sweep, train
+from slam.commands import bench, calibrate, calibration, datasets, doctor, evaluate, export, match, sweep, train
 from slam.commands import map as map_files
 from slam.commands import run as runs
 from slam.errors import SlamError
@@ -73,24 +73,7 @@ app.command("run")(runs.run_command)
 app.command("replay")(runs.replay_command)
 app.command("record")(runs.record_command)
 app.command("match")(match.match_command)
-
-
-@app.command()
-def evaluate(
-    estimate: Annotated[Path, typer.Argument(metavar="EST", help="Trajectory: TUM, KITTI or EuRoC's csv.")],
-    truth: Annotated[Path, typer.Argument(metavar="GT", help="Ground truth, in any of these formats.")],
-    align: Annotated[str, typer.Option(help="se3, or sim3 to correct the scale as well.")] = "se3",
-    max_diff: Annotated[float, typer.Option(help="Seconds between a pose and its ground truth, at most.")] = 0.01,
-    est_format: Annotated[str, typer.Option("--format", help="tum, kitti or euroc; guessed when left out.")] = "",
-    gt_format: Annotated[str, typer.Option(help="The same, of the ground truth.")] = "",
-    times: Annotated[Path | None, typer.Option(help="KITTI's times.txt; without it poses are 0.1 s apart.")] = None,
-    delta: Annotated[int, typer.Option(min=1, help="Frames between the two poses of a relative error.")] = 1,
-) -> None:
-    """Absolute and relative trajectory error, as evo computes them."""
-    from slam.evaluation.compare_files import evaluate_files
-    from slam.terminal import show_rows
-
-    show_rows(evaluate_files(estimate, truth, align, max_diff, (est_format, gt_format), times, delta))
+app.command("evaluate")(evaluate.evaluate_command)
 
 
 @app.command()

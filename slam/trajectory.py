@@ -39,13 +39,20 @@ class Trajectory:
         return len(self.stamps_ns)
 
 
-def read_tum(path: Path) -> Trajectory:
-    """Poses of a TUM file: a line is ``seconds tx ty tz qx qy qz qw``, metres. Raises TrajectoryError."""
+def read_tum(path: Path, repeats_ok: bool = False) -> Trajectory:
+    """Poses of a TUM file: a line is ``seconds tx ty tz qx qy qz qw``, metres. Raises TrajectoryError.
+
+    ``repeats_ok``: a pose at the stamp of the one before it is kept, a nanosecond later; freiburg2_desk's ground truth
+    has one.
+    """
     rows = list(read_rows(path, TrajectoryError))
     for row in rows:
         row.require((8,), TUM_FORM)
     values = _numbers(rows, 1, 8)
-    return _trajectory(path, rows, [row.seconds_as_ns(0) for row in rows], values[:, :3], values[:, 3:])
+    stamps_ns = [row.seconds_as_ns(0) for row in rows]
+    if repeats_ok:
+        stamps_ns = _apart(stamps_ns)
+    return _trajectory(path, rows, stamps_ns, values[:, :3], values[:, 3:])
 
 
 def write_tum(path: Path, trajectory: Trajectory) -> None:
@@ -98,6 +105,14 @@ def seconds_text(stamp_ns: int) -> str:
 
 def _numbers(rows: list[Row], start: int, stop: int) -> Float64:
     return np.array([row.numbers(start, stop) for row in rows], np.float64).reshape(-1, stop - start)
+
+
+def _apart(stamps_ns: list[int]) -> list[int]:
+    """Stamps in which each of the equal neighbours is a nanosecond after the one before it."""
+    apart: list[int] = []
+    for previous, stamp_ns in zip([None, *stamps_ns], stamps_ns):
+        apart.append(apart[-1] + 1 if stamp_ns == previous else stamp_ns)
+    return apart
 
 
 def _trajectory(

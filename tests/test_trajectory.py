@@ -53,6 +53,14 @@ def test_a_wrong_line_is_named(tmp_path, line, complaint):
         read_tum(tmp_path / "poses.txt")
 
 
+def test_repeated_stamps_are_kept_where_they_are_allowed(tmp_path):
+    lines = "".join(f"{stamp} {i} 0 0 0 0 0 1\n" for i, stamp in enumerate((1, 1, 1, 2)))
+    (tmp_path / "poses.txt").write_text(lines)
+    kept = read_tum(tmp_path / "poses.txt", repeats_ok=True)
+    assert kept.stamps_ns.tolist() == [10**9, 10**9 + 1, 10**9 + 2, 2 * 10**9]
+    assert kept.T_world_cam[:, 0, 3].tolist() == [0, 1, 2, 3]
+
+
 def test_a_missing_file_is_one_clear_error(tmp_path):
     with pytest.raises(TrajectoryError, match="cannot be read"):
         read_tum(tmp_path / "none.txt")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from slam.errors import TrajectoryError
-from slam.types import Int64
+from slam.types import Float64, Int64
 
 MAX_DIFF_S = 0.01  # evo's default; TUM's own tools use 0.02
 LEAST_PAIRS = 3  # an alignment in space needs three points
@@ -15,7 +15,8 @@ def associate(stamps_a_ns: Int64, stamps_b_ns: Int64, max_diff_s: float = MAX_DI
     """Indices (K,), (K,) of stamps that lie within ``max_diff_s`` of each other; both inputs ascend.
 
     Every stamp of the shorter list gets its nearest in the longer one, the earlier of two equally near: evo's rule,
-    which may use a stamp of the longer list twice.
+    which may use a stamp of the longer list twice. Which of two is nearer is asked in seconds of double precision, as
+    evo does: where a stamp lies in the middle, to the microsecond, their last digit decides, there as here.
     """
     if len(stamps_b_ns) > len(stamps_a_ns):
         index_a, index_b = _nearest(stamps_a_ns, stamps_b_ns, max_diff_s)
@@ -46,9 +47,15 @@ def _nearest(short_ns: Int64, long_ns: Int64, max_diff_s: float) -> tuple[Int64,
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     after = np.clip(np.searchsorted(long_ns, short_ns, side="right"), 0, len(long_ns) - 1)
     before = np.maximum(after - 1, 0)
-    nearest = np.where(np.abs(long_ns[after] - short_ns) < np.abs(long_ns[before] - short_ns), after, before)
+    short_s, long_s = _seconds(short_ns), _seconds(long_ns)
+    nearest = np.where(np.abs(long_s[after] - short_s) < np.abs(long_s[before] - short_s), after, before)
     close = np.flatnonzero(np.abs(long_ns[nearest] - short_ns) <= round(max_diff_s * 1e9))
     return close, nearest[close]
+
+
+def _seconds(stamps_ns: Int64) -> Float64:
+    """The doubles nearest to the stamps, which numpy's division misses: integers of that size are no doubles."""
+    return np.array([stamp_ns / 1_000_000_000 for stamp_ns in stamps_ns.tolist()], np.float64)
 
 
 def _span(stamps_ns: Int64) -> str:

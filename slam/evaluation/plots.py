@@ -64,6 +64,25 @@ def plot_trajectory(path: Path, estimate: Trajectory, gt: Trajectory | None, tit
         _finish(figure, path, left, title)
 
 
+def plot_comparison(path: Path, result: AteResult, gt: Trajectory, title: str) -> None:
+    """Draw two trajectories from above and from the side, and the error over time, in the format of the file's name."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    positions, broken = result.aligned.T_world_cam[:, :3, 3], gaps(result.aligned.stamps_ns)
+    truth = _during(gt, result.aligned)
+    first, second, third = _axes_by_extent(truth)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(11, 8.2), layout="constrained")
+        panels = figure.subplot_mosaic([["top", "side"], ["error", "error"]], height_ratios=[1.6, 1])
+        for name, vertical in (("top", second), ("side", third)):
+            _draw_path(panels[name], np.insert(positions, broken, np.nan, axis=0), truth, (first, vertical))
+        _draw_error(panels["error"], (result.stamps_ns - result.stamps_ns[0]) * 1e-9, result)
+        panels["error"].set_xlabel("time (s)")
+        panels["error"].legend(loc="upper right", fontsize=9, ncols=2)
+        _finish(figure, path, panels["top"], title)
+
+
 def plot_error(path: Path, effort: Effort, result: AteResult | None, title: str) -> None:
     """Draw the position error (where there is ground truth), the inliers and the exit layer over time, as a PNG."""
     import matplotlib as mpl

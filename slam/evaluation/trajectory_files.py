@@ -30,13 +30,14 @@ def guessed_format(path: Path) -> str:
 
 def read_trajectory(path: Path, format_name: str = "", times: Path | None = None) -> Trajectory:
     """A trajectory in any of FORMATS, guessed when not named. KITTI's poses get the seconds in ``times``, or their
-    index times 0.1 s. EuRoC's are the body's. Raises TrajectoryError.
+    index times 0.1 s. EuRoC's are the body's. In TUM's format a stamp may repeat: others write such files. Raises
+    TrajectoryError.
     """
     name = format_name or guessed_format(path)
     if name not in FORMATS:
         raise TrajectoryError(f"trajectory format '{name}' is not known; use one of {', '.join(FORMATS)}")
     if name == "tum":
-        return read_tum(path)
+        return read_tum(path, repeats_ok=True)
     if name == "euroc":
         return read_euroc_csv(path)
     if times is not None:

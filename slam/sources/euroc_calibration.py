@@ -52,6 +52,11 @@ def read_camera(path: Path) -> Rig:
     return rig_from_values(values, path.stem, str(path))
 
 
+def read_T_body_cam(path: Path) -> Float64:
+    """Where a camera sits on the body, (4, 4), of its sensor.yaml. Raises CalibrationError."""
+    return _T_body_sensor(_sensor(path), path)
+
+
 def _sensor(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CalibrationError(f"{path}: is missing; copy it from the data set or name the camera with --rig euroc")

@@ -92,6 +92,6 @@ def _ground_truth(path: Path) -> Trajectory | None:
     if not path.is_file():
         return None
     try:
-        return read_tum(path)
+        return read_tum(path, repeats_ok=True)
     except TrajectoryError as error:
         raise SourceError(f"ground truth {error}") from error

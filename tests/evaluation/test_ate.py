@@ -63,5 +63,5 @@ def test_an_empty_estimate_is_named(pair):
 
 
 def test_an_unknown_alignment_is_refused(pair):
-    with pytest.raises(TrajectoryError, match="use se3 or sim3"):
+    with pytest.raises(TrajectoryError, match="use none, origin, se3 or sim3"):
         ate(*pair, align="affine")

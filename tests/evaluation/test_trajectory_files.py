@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slam.errors import TrajectoryError
-from slam.evaluation.compare_files import evaluate_files
+from slam.evaluation.compare_files import EvaluateOptions, evaluate_files
 from slam.evaluation.trajectory_files import guessed_format, read_trajectory
 
 ROWS = {
@@ -51,7 +51,7 @@ def test_evaluating_a_drive_in_kittis_format_prints_its_segment_errors(tmp_path)
     truth, estimate = tmp_path / "gt.txt", tmp_path / "est.txt"
     for path, step_m in ((truth, 1.0), (estimate, 1.02)):
         path.write_text("".join(f"1 0 0 0 0 1 0 0 0 0 1 {i * step_m}\n" for i in range(300)))
-    rows = dict(evaluate_files(estimate, truth, "se3", 0.01, delta_frames=5))
+    rows = dict(evaluate_files(estimate, truth, EvaluateOptions(delta_frames=5)).rows())
     assert rows["RPE rmse"] == "0.100000000 m per 5 frames"
     percent = float(rows["KITTI segments"].split(" %")[0])
     assert percent == pytest.approx(2.0, abs=0.03)  # a stretch of 100 m ends at 101 m

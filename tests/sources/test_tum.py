@@ -62,6 +62,13 @@ def test_associations_txt_stands_in_for_missing_lists(tum_folder):
     assert (source.mode, len(list(source))) == (Mode.RGBD, 12)
 
 
+def test_ground_truth_may_repeat_a_stamp_as_freiburg2_desks_does(tum_folder):
+    lines = (tum_folder / "groundtruth.txt").read_text().splitlines(keepends=True)
+    (tum_folder / "groundtruth.txt").write_text("".join([*lines[:3], lines[2], *lines[3:]]))
+    truth = open_source("tum", tum_folder).ground_truth
+    assert len(truth) == 13 and truth.stamps_ns[2] == truth.stamps_ns[1] + 1
+
+
 def test_without_ground_truth_there_is_none(tum_folder):
     (tum_folder / "groundtruth.txt").unlink()
     assert open_source("tum", tum_folder).ground_truth is None
