@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DATA ?= ../shared/data
 SHARED := -n 2 --dist loadfile  # two processes, a file of tests in one of them
 PIP := PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir site
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site  # --quiet would hide warnings from --strict too
 export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
@@ -36,7 +36,7 @@ docs: $(VENV)/.dev  ## the documentation as a site, into site/; every warning is
 release-check: $(VENV)/.dev  ## wheel and source archive into dist/, tried in a bare environment: two minutes
 	$(BIN)/python tools/check_release.py dist
 
-audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions; asks the advisory service of PyPI
+audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions; asks an advisory service
 	$(BIN)/pip-audit --strict --disable-pip --no-deps --requirement constraints.txt
 
 bench: $(VENV)/.dev  ## the README's tables, two hours: DATA=folder with sequences/

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import slam
-from slam.commands import bench, calibrate, calibration, datasets, doctor, evaluate, export, match, train
+from slam.commands import bench, calibrate, calibration, datasets, doctor, evaluate, export, match, sweep, train
 from slam.commands import map as map_files
 from slam.commands import run as runs
 from slam.errors import SlamError
@@ -143,6 +143,7 @@ app.add_typer(map_files.app, name="map")
 app.add_typer(train.app, name="train")
 app.add_typer(export.app, name="export")
 app.command("doctor")(doctor.doctor_command)
+app.command("sweep")(sweep.sweep_command)
 app.add_typer(calibration.app, name="calibrate")
 app.command("calibrate-exit")(calibrate.calibrate_exit_command)
 app.command("datasets")(datasets.datasets_command)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 import slam.cli
 from slam.data_files import data_dir
@@ -47,6 +48,18 @@ def answer(process, timeout_s=120):
 def typed(cwd, *args):
     """``slam args`` from its start to its end."""
     return answer(start(cwd, *args))
+
+
+def called_in(cwd, *args):
+    """``slam args`` in this process and a folder, for fixtures that serve many tests: the exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["slam", *map(str, args)])
+        try:
+            slam.cli.main()
+        except SystemExit as ending:
+            return ending.code or 0
+    return 0
 
 
 def called(monkeypatch, capsys, *args):

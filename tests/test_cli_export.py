@@ -6,10 +6,15 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from command_line import called, short_recording, typed
+from command_line import called, called_in, short_recording, typed
 from plyfile import PlyData
 
-FORMS = ("colmap", "colmap-text", "nerfstudio", "ply", "tum", "tum-keyframes")
+from slam.geometry import invert
+from slam.mapfile.reader import load_map
+from slam.sources import open_source
+from slam.trajectory import read_kitti, read_tum
+
+FORMS = ("colmap", "colmap-text", "nerfstudio", "ply", "mesh", "tum", "kitti", "tum-keyframes")
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +24,12 @@ def folder(tmp_path_factory):
     short_recording(folder / "taken", 40)
     done = typed(folder, "run", "tum", "taken", "--viewer", "none", "--out", "run")
     assert (done.code, done.err) == (0, "")
-    for what in FORMS:
-        done = typed(folder, "export", "run", what)
-        assert (done.code, done.err) == (0, "")
+    assert [called_in(folder, "export", "run", what) for what in FORMS] == [0] * len(FORMS)
     return folder
+
+
+def keyframes(folder):
+    return load_map(folder / "run" / "run.map").world.keyframes.values()
 
 
 @pytest.fixture
@@ -58,6 +65,61 @@ def test_points_lie_in_front_of_nerfstudios_cameras_and_inside_their_pictures(fo
 
 def test_the_trajectory_is_the_one_the_run_wrote(folder):
     assert (folder / "run/export/tum.txt").read_bytes() == (folder / "run/trajectory.txt").read_bytes()
+
+
+def test_kitti_says_which_frames_have_a_pose(slam, folder):
+    at = folder / "run/export"
+    read, tum = read_kitti(at / "kitti.txt", at / "kitti_times.txt"), read_tum(at / "tum.txt")
+    assert read.stamps_ns.tolist() == tum.stamps_ns.tolist()
+    np.testing.assert_allclose(read.T_world_cam, tum.T_world_cam, atol=1e-8)  # m, nine decimals
+    shutil.copytree(folder / "run", folder / "gaps", ignore=shutil.ignore_patterns("export"))
+    lines = (folder / "gaps/trajectory.txt").read_text().splitlines(keepends=True)
+    (folder / "gaps/trajectory.txt").write_text("".join(lines[:31]))
+    assert "30 frames of 40, the others have no pose: a line for each" in slam("export", "gaps", "kitti").out
+    (folder / "gaps/trajectory.txt").unlink()
+    assert "did not come to its end" in slam("export", "gaps", "tum").err
+    assert "40 frames, their seconds in part_times.txt" in slam("export", "gaps/run.map", "kitti", "part.txt").out
+
+
+def test_nerfstudio_gets_depth_in_millimetres_for_every_picture(folder):
+    out = folder / "run" / "export" / "nerfstudio"
+    values = json.loads((out / "transforms.json").read_text())
+    depths_m = {frame.stamp_ns: frame.depth_m for frame in open_source("tum", folder / "taken")}
+    stamps_ns = {k.keyframe_id: k.observation.stamp_ns for k in keyframes(folder)}
+    for frame in values["frames"]:
+        raw = cv2.imread(str(out / frame["depth_file_path"]), cv2.IMREAD_UNCHANGED)
+        true_m = depths_m[stamps_ns[int(frame["file_path"][-10:-4])]]
+        np.testing.assert_allclose(raw * values["depth_unit_scale_factor"], true_m, atol=0.00051)  # m
+
+
+def test_other_frames_have_poses_and_pictures_and_see_no_landmarks(slam, folder):
+    pycolmap = pytest.importorskip("pycolmap")
+    done = slam("export", "run", "colmap", "more", "--every", 10, "--jpeg", 90)
+    assert done.code == 0 and "3 other frames" in done.out  # 0, 10, 20, 30 without the first, a keyframe
+    images = pycolmap.Reconstruction(folder / "more/sparse/0").images.values()
+    others = {image.name: image for image in images if image.name.startswith("frame_")}
+    assert sorted(others) == ["frame_000010.jpg", "frame_000020.jpg", "frame_000030.jpg"]
+    final = read_tum(folder / "run" / "trajectory.txt")
+    for index in (10, 20, 30):
+        image = others[f"frame_{index:06d}.jpg"]
+        T_cam_world = image.cam_from_world().matrix()
+        np.testing.assert_allclose(T_cam_world, invert(final.T_world_cam[index])[:3], atol=1e-7)
+        assert image.num_points2D() == 0 and (folder / "more/images" / image.name).is_file()
+
+
+def test_a_mesh_of_few_frames_has_colours_and_one_of_nothing_is_an_error(slam, folder):
+    mesh = PlyData.read(folder / "run/export/mesh.ply")
+    assert len(mesh["face"].data) > 1000 and mesh["vertex"]["red"].std() > 10
+    for words, said in [
+        (("m.ply", "--max-depth", 0.1), "no surface"),
+        (("m.xyz",), "ending"),
+        (("m.ply", "--voxel", 0), "above 0"),
+        (("m.ply", "--mode", "mono"), "no depth"),
+        (("m.ply", "--no-pictures"), "needs the recording"),
+        ((), "exists already"),
+    ]:
+        assert said in slam("export", "run", "mesh", *words).err
+    assert not (folder / "m.ply").exists()
 
 
 def test_a_recording_that_has_moved_is_named_again(slam, folder):
@@ -101,7 +163,7 @@ def test_a_run_with_a_map_of_its_own_is_exported_from_that(slam, folder):
     args = ("--max-frames", 12, "--viewer", "none", "--map", "own.map", "--out", "owner")
     assert slam("run", "tum", "taken", *args).code == 0
     assert not (folder / "owner" / "run.map").exists()
-    assert "keyframes with pictures" in slam("export", "owner", "colmap").out
+    assert "with pictures" in slam("export", "owner", "colmap").out
 
 
 @pytest.mark.parametrize(

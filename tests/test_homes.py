@@ -15,7 +15,7 @@ HOMES = {
     "onnxruntime": ("features/", "matching/"),
     "openvino": ("features/",),
     "gtsam": ("graph/",),
-    "open3d": ("viewer/", "rendering/"),
+    "open3d": ("viewer/", "rendering/", "export/mesh.py"),
     "viser": ("viewer/browser_page.py",),
     "pyrealsense2": ("sources/realsense",),
     "rich": ("terminal.py", "terminal_doctor.py", "terminal_calibration.py", "dashboard.py"),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +14,7 @@ from slam.errors import ConfigError
 from slam.evaluation import environment
 from slam.evaluation.bench_cases import CASES, BenchCase
 from slam.evaluation.bench_table import BenchRow, BenchRun, table
+from slam.running.child_process import ended
 
 TIMEOUT_S = 1800
 
@@ -70,14 +69,11 @@ def run_case(case: BenchCase, data_dir: Path, out: Path, seed: int) -> BenchRun:
     if case.path and not recording.exists():
         return BenchRun(failure="recording not found")
     command = [sys.executable, "-m", "slam", *arguments(case, str(recording)), "--out", str(out), "--seed", str(seed)]
-    environ = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, env=environ, check=False)
-    except subprocess.TimeoutExpired:
+    done = ended(command, TIMEOUT_S)
+    if done.code is None:
         return BenchRun(failure=f"not done after {TIMEOUT_S} s")
-    if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no message").splitlines()
-        return BenchRun(failure=f"exit code {done.returncode}: {lines[-1].replace(str(data_dir), 'DATA')}")
+    if done.code != 0:
+        return BenchRun(failure=f"exit code {done.code}: {done.last_line.replace(str(data_dir), 'DATA')}")
     return bench_run(json.loads((out / "summary.json").read_text()))
 
 

@@ -34,11 +34,6 @@ def write_colmap(folder: Path, model: Model, ending: str, is_text: bool) -> None
     (folder / "points3D.bin").write_bytes(struct.pack("<Q", len(points)) + b"".join(points))
 
 
-def image_id(shot: Shot) -> int:
-    """COLMAP counts from 1."""
-    return shot.keyframe_id + 1
-
-
 def _parameters(model: Model) -> tuple[float, float, float, float]:
     camera = model.camera
     return camera.fx, camera.fy, camera.cx + HALF_PX, camera.cy + HALF_PX
@@ -65,13 +60,13 @@ def _image_bytes(shot: Shot, ending: str) -> bytes:
     rows = np.empty(len(shot.xy), [("x", "<f8"), ("y", "<f8"), ("point", "<i8")])
     rows["x"], rows["y"] = (shot.xy + HALF_PX).T
     rows["point"] = shot.point_index + 1
-    head = struct.pack("<I7dI", image_id(shot), *_pose(shot), CAMERA_ID)
+    head = struct.pack("<I7dI", shot.image_id, *_pose(shot), CAMERA_ID)
     name = f"{shot.picture_name}{ending}".encode() + b"\0"
     return head + name + struct.pack("<Q", len(rows)) + rows.tobytes()
 
 
 def _image_text(shot: Shot, ending: str) -> str:
-    head = f"{image_id(shot)} {' '.join(map(repr, _pose(shot)))} {CAMERA_ID} {shot.picture_name}{ending}"
+    head = f"{shot.image_id} {' '.join(map(repr, _pose(shot)))} {CAMERA_ID} {shot.picture_name}{ending}"
     seen = zip((shot.xy + HALF_PX).tolist(), (shot.point_index + 1).tolist(), strict=True)
     return f"{head}\n{' '.join(f'{x!r} {y!r} {point}' for (x, y), point in seen)}\n"
 
@@ -92,7 +87,7 @@ def _point_texts(model: Model) -> Iterator[str]:
 def _points(model: Model) -> Iterator[tuple[Float64, list[int], float, Int64]]:
     """Each point's place, colour, error and track: (K, 2) image id and row of the observation in that image."""
     index = np.concatenate([shot.point_index for shot in model.shots])
-    images = np.concatenate([np.full(len(shot.xy), image_id(shot)) for shot in model.shots])
+    images = np.concatenate([np.full(len(shot.xy), shot.image_id) for shot in model.shots])
     rows = np.concatenate([np.arange(len(shot.xy)) for shot in model.shots])
     order = np.argsort(index, kind="stable")
     seen = np.column_stack([images, rows])[order]

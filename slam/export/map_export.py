@@ -34,6 +34,13 @@ def export_points(loaded: LoadedMap, out: Path, part: Part) -> str:
 
 def export_frames(loaded: LoadedMap, out: Path, part: Part) -> str:
     """Write where every tracked frame of one run was; what was written, in words. Raises MapError."""
+    run, trajectory = frames_of_run(loaded, part)
+    write_tum(out, trajectory)
+    return f"{len(trajectory)} frames of run {run} in sub-map {chosen_submap(loaded, part)}"
+
+
+def frames_of_run(loaded: LoadedMap, part: Part) -> tuple[int, Trajectory]:
+    """Number of the run asked for, and where its tracked frames were. Raises MapError."""
     submap_id = chosen_submap(loaded, part)
     keyframes = loaded.world.keyframes
     runs = {place.run for place in loaded.places.values() if keyframes[place.keyframe_id].submap_id == submap_id}
@@ -42,9 +49,7 @@ def export_frames(loaded: LoadedMap, out: Path, part: Part) -> str:
         known = f"those that were: {_listed(runs)}" if runs else "none was; choose another with --submap"
         raise MapError(f"--run {run}: was not in sub-map {submap_id} of the map; {known}")
     of_run = [place for place in loaded.places.values() if place.run == run]
-    trajectory = trajectory_of(of_run, keyframes, submap_id)
-    write_tum(out, trajectory)
-    return f"{len(trajectory)} frames of run {run} in sub-map {submap_id}"
+    return run, trajectory_of(of_run, keyframes, submap_id)
 
 
 def export_keyframes(loaded: LoadedMap, out: Path, part: Part) -> str:

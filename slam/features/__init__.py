@@ -57,8 +57,8 @@ def make_extractor(config: FeatureConfig, max_keypoints: int | None = None) -> E
     if config.name in CLASSICAL:
         return make(count)
     if config.name in OWN:
-        return make(count, _weights_file(config), config.runtime)
-    return make(count, _weights_file(config))
+        return make(count, weights_path(config), config.runtime)
+    return make(count, weights_path(config))
 
 
 def weights_sha256(config: FeatureConfig) -> str:
@@ -68,14 +68,15 @@ def weights_sha256(config: FeatureConfig) -> str:
     """
     if config.name in CLASSICAL:
         return ""
-    path = _weights_file(config)
+    path = weights_path(config)
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise WeightsError(f"weights {path}: cannot be read ({error.strerror}); check the path") from error
 
 
-def _weights_file(config: FeatureConfig) -> Path:
+def weights_path(config: FeatureConfig) -> Path:
+    """The file of weights of an extractor that has some. Raises WeightsError when it was never downloaded."""
     if config.weights:
         return Path(config.weights)
     if config.name in OWN:

@@ -56,12 +56,9 @@ def extractor_graph(network: CompactNetwork, keypoints: int | None = None) -> Mo
     worth, grid = judged(g, network, picture)
     xy, strength = _corners(g, grey, scale, size)
     gain = g.constant(np.float32(network.corner_gain.detach().item()))
-    value = g.one(
-        "Squeeze",
-        _looked_up(g, g.one("Unsqueeze", g.one("Squeeze", worth, g.ints(0, 1)), g.ints(2)), xy, WORTH_CELL),
-        g.ints(1),
-    )
-    logits = _add(g, value, _mul(g, strength, gain))
+    worth = g.one("Squeeze", g.one("Transpose", worth, perm=[2, 3, 0, 1]), g.ints(3))
+    at_corners = g.one("Squeeze", _looked_up(g, worth, xy, WORTH_CELL), g.ints(1))
+    logits = _add(g, at_corners, _mul(g, strength, gain))
     xy, logits = _kept(g, xy, logits, g.one("Greater", logits, g.constant(np.float32(LEAST_LOGIT))))
     chosen = _spread_out(g, xy, logits, count, size)
     xy, logits = g.one("Gather", xy, chosen), g.one("Gather", logits, chosen)
@@ -170,13 +167,11 @@ def _looked_up(g: Graph, grid: str, xy: str, cell: int) -> str:
         near.append(g.one("Squeeze", g.one("Cast", floor, to=TO_INT), g.ints(1)))
         after.append(g.one("Min", _add(g, near[-1], g.ints(1)), last))
         share.append(g.one("Sub", at, floor))
-    upper, lower = (
-        _between(
-            g, *(g.one("Gather", flat, _add(g, _mul(g, row, width), x)) for x in (near[0], after[0])), share[0], one
-        )
-        for row in (near[1], after[1])
-    )
-    return _between(g, upper, lower, share[1], one)
+    rows = []
+    for row in (near[1], after[1]):
+        left, right = (g.one("Gather", flat, _add(g, _mul(g, row, width), column)) for column in (near[0], after[0]))
+        rows.append(_between(g, left, right, share[0], one))
+    return _between(g, rows[0], rows[1], share[1], one)
 
 
 def _between(g: Graph, first: str, second: str, share: str, one: str) -> str:

@@ -14,11 +14,12 @@ from slam.matching.onnx_graph import asked_of_points, assigned, at_home, begin, 
 from slam.matching.onnx_writing import INT, Graph
 
 SIDES, ROWS = ("a", "b"), ("m", "n")
+BEGIN = "matcher_begin.onnx"
 
 
 def matcher_parts(network: LightGlue) -> dict[str, ModelProto]:
     """File name -> graph: the begin of a view, and every layer and head, counted from 1."""
-    parts = {"matcher_begin.onnx": begin_of_pixels(network)}
+    parts = {BEGIN: begin_of_pixels(network)}
     for layer in range(network.shape.layers):
         parts[layer_file(layer)] = whole_layer(network, layer)
         if layer in network.shape.assignment_layers:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from slam.matching.block_weights import Affine
@@ -28,13 +29,12 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, kind, dims))
         return name
 
-    def constant(self, value: object) -> str:
+    def constant(self, value: ArrayLike) -> str:
         """An array of the graph; equal ones are kept once."""
-        array = np.ascontiguousarray(value)
-        key = (array.dtype.str, np.shape(value), array.tobytes())
+        array = np.asarray(value, order="C")
+        key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
-            name = f"c{len(self._constants)}"
-            self._constants[key] = numpy_helper.from_array(array.reshape(np.shape(value)), name)
+            self._constants[key] = numpy_helper.from_array(array, f"c{len(self._constants)}")
         return self._constants[key].name
 
     def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> list[str]:

@@ -73,6 +73,11 @@ class Raycaster:
         return View(color * seen[..., None], depth, cosine, face)
 
 
+def surfaces_of(scene: Scene) -> Surfaces:
+    """The scene's exact shape alone."""
+    return _triangulated(scene.faces)[0]
+
+
 def _triangulated(faces: list[Face]) -> tuple[Surfaces, Int64]:
     """The triangles of all faces, as fans, and the face of each triangle."""
     corners, triangles, owners, start = [], [], [], 0

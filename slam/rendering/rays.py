@@ -31,6 +31,10 @@ class Surfaces:
         rays = np.concatenate([points_world, ways_world], 1)
         return self._scene.test_occlusions(self._tensor(rays, np.float32), 0.002, end).numpy()
 
+    def distance(self, points_world: Float64) -> Float32:
+        """(N,) m from each point (N, 3) to the nearest surface."""
+        return self._scene.compute_distance(self._tensor(points_world, np.float32)).numpy()
+
     def _tensor(self, array: np.ndarray, dtype: type) -> Any:
         return self._open3d.core.Tensor(np.ascontiguousarray(array, dtype))
 

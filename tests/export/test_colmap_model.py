@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slam.camera import Camera
-from slam.export.colmap import image_id, write_colmap
+from slam.export.colmap import write_colmap
 from slam.export.model import Model, Shot
 from slam.geometry import apply, exp_se3, invert
 
@@ -17,7 +17,8 @@ def shot(keyframe_id, points_world, rng):
     index = rng.permutation(len(points_world))[: len(points_world) - keyframe_id]
     projected = CAMERA.project(apply(invert(T_world_cam), points_world[index]))
     xy = projected + rng.normal(0, 0.7, projected.shape)
-    return Shot(keyframe_id, keyframe_id * 10, T_world_cam, xy, index, np.linalg.norm(xy - projected, axis=1))
+    name, stamp_ns = f"keyframe_{keyframe_id:06d}", 10 * keyframe_id
+    return Shot(keyframe_id + 1, name, stamp_ns, T_world_cam, xy, index, np.linalg.norm(xy - projected, axis=1))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def test_every_picture_point_and_observation_is_there(model, read):
 
 def test_poses_come_back(model, read):
     for one in model.shots:
-        T_cam_world = read.images[image_id(one)].cam_from_world().matrix()
+        T_cam_world = read.images[one.image_id].cam_from_world().matrix()
         np.testing.assert_allclose(T_cam_world, invert(one.T_world_cam)[:3], atol=1e-12)
 
 
@@ -57,7 +58,7 @@ def test_the_reprojection_error_is_ours_to_a_thousandth_of_a_pixel(model, read):
 
 def test_pixel_centres_are_half_a_pixel_from_colmaps_corner(model, read):
     one = model.shots[0]
-    xy = np.array([point.xy for point in read.images[image_id(one)].points2D])
+    xy = np.array([point.xy for point in read.images[one.image_id].points2D])
     np.testing.assert_allclose(xy, one.xy + 0.5, atol=1e-12)
     assert read.cameras[1].params.tolist() == [500.0, 510.0, 320.5, 239.5]
 

@@ -6,15 +6,13 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from slam.evaluation.suite.records import RunFigures, SuiteCase
+from slam.running.child_process import ended
 
 TIMEOUT_S = 3600.0
 DONE = "task.json"
@@ -56,13 +54,13 @@ def run_task(task: Task) -> RunFigures:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not Path(task.recording).exists():
         return _kept(task, RunFigures(task.seed, task.folder, f"recording not found: {task.case.path}"))
-    code, last_line, cpu_s, wall_s = _finished(command(task, folder), TIMEOUT_S)
-    if code is None:
+    run = ended(command(task, folder), TIMEOUT_S)
+    if run.code is None:
         return _kept(task, RunFigures(task.seed, task.folder, f"not done after {TIMEOUT_S:.0f} s"))
-    if code != 0:
-        reason = f"exit code {code}: {last_line.replace(task.recording, task.case.sequence)}"
+    if run.code != 0:
+        reason = f"exit code {run.code}: {run.last_line.replace(task.recording, task.case.sequence)}"
         return _kept(task, RunFigures(task.seed, task.folder, reason))
-    return _kept(task, run_figures(folder, task.seed, task.folder, cpu_s, wall_s))
+    return _kept(task, run_figures(folder, task.seed, task.folder, run.cpu_s, run.wall_s))
 
 
 def finished_task(task: Task) -> RunFigures | None:
@@ -108,37 +106,3 @@ def _kept(task: Task, figures: RunFigures) -> RunFigures:
     unfinished.write_text(json.dumps({"key": task.key, "figures": asdict(figures)}, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(folder / DONE)
     return figures
-
-
-def _finished(words: list[str], timeout_s: float) -> tuple[int | None, str, float, float]:
-    """Exit code (None: out of time), last line it wrote, processor time with its children's, time on the clock."""
-    environ = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    start_s = time.monotonic()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environ)
-        try:
-            status, usage = _waited(process.pid, start_s + timeout_s)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        process.returncode = os.waitstatus_to_exitcode(status)  # it was waited for here, not by subprocess
-        wall_s = time.monotonic() - start_s
-        said.seek(0)
-        lines = said.read().decode(errors="replace").strip().splitlines()
-    is_late = process.returncode < 0 and wall_s >= timeout_s
-    cpu_s = usage.ru_utime + usage.ru_stime
-    return None if is_late else process.returncode, lines[-1] if lines else "no message", cpu_s, wall_s
-
-
-def _waited(pid: int, until_s: float) -> Any:
-    """Wait status and usage of a child process, which is killed when its time is up."""
-    while True:
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if ended:
-            return status, usage
-        if time.monotonic() > until_s:
-            os.kill(pid, 9)
-            _, status, usage = os.wait4(pid, 0)
-            return status, usage
-        time.sleep(0.02)
