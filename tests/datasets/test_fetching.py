@@ -16,6 +16,7 @@ from slam.datasets.fetching import FetchOptions, fetch_sequences, mirrored, publ
 from slam.errors import DatasetError
 from slam.rig_file import rig_names
 from slam.sources import SOURCES
+from slam.terminal import console
 from slam.types import Mode
 
 QUICK = Patience(attempts=2, wait_s=0.001, timeout_s=5.0)
@@ -206,9 +207,11 @@ def test_what_comes_with_the_program_needs_no_download(tmp_path):
     assert is_on_disk(tmp_path, demo, demo.sequences[0])
 
 
-def test_the_command_line_lists_downloads_and_names_the_licence(options):
+def test_the_command_line_lists_downloads_and_names_the_licence(options, monkeypatch):
+    monkeypatch.setattr(console, "width", 200)  # characters: no cell is wrapped
+
     def slam(*words):
-        return CliRunner().invoke(app, [*words, "--to", str(options.root)], env={"COLUMNS": "200"})
+        return CliRunner().invoke(app, [*words, "--to", str(options.root)])
 
     assert "TUM RGB-D benchmark" in slam("datasets").output
     assert "fr1_desk" in slam("datasets", "tum").output
