@@ -74,7 +74,7 @@ def _pictures(case: CaseResult, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def _drawn(case: CaseResult, folder: Path) -> tuple[tuple[RunFigures, RunCurves] | None, list[RunCurves]]:
-    """The run whose error is the median (the upper of two), with its curves; and the curves of the others."""
+    """The run whose error is the median (the upper of two), with its curves; and those of runs with other poses."""
     found = [(run, run_curves(folder, run, case.case.align)) for run in case.runs]
     there = [(run, curves) for run, curves in found if curves is not None]
     there.sort(key=lambda pair: float("inf") if pair[0].ate_m is None else pair[0].ate_m)
@@ -82,7 +82,7 @@ def _drawn(case: CaseResult, folder: Path) -> tuple[tuple[RunFigures, RunCurves]
         return None, []
     measured = sum(run.ate_m is not None for run, _ in there) or len(there)
     chosen = there.pop(measured // 2)
-    return chosen, [curves for _, curves in there]
+    return chosen, [curves for run, curves in there if run.trajectory_sha256 != chosen[0].trajectory_sha256]
 
 
 def _facts(case: CaseResult) -> str:
