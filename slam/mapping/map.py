@@ -194,7 +194,12 @@ class Map:
             self.keyframes[later.keyframe_id] = replace(later, imu=_joined(gone.imu, later.imu))
 
     def apply(self, correction: Correction) -> None:
-        """Take better poses and points, and drop outlier observations; landmarks left with fewer than two go."""
+        """Take better poses and points, and drop outlier observations; landmarks left with fewer than two go.
+
+        What was born until then and had no part in it, landmarks that one keyframe measured above all, keeps its place
+        before its first observer.
+        """
+        self._carry_along(correction)
         for keyframe_id, T_world_cam in zip(correction.keyframe_ids.tolist(), correction.T_world_cam):
             self.keyframes[keyframe_id] = replace(self.keyframes[keyframe_id], T_world_cam=T_world_cam)
         self.points_world[correction.landmark_ids] = correction.points_world
@@ -207,6 +212,15 @@ class Map:
         self.remove_landmarks(touched[self.observations[touched] < 2])
         if correction.states is not None:
             self.take_states(correction.states)
+
+    def _carry_along(self, correction: Correction) -> None:
+        rows = np.flatnonzero(self.alive[: self.num_landmarks])
+        rows = rows[self.born[rows] <= correction.keyframe_ids.max(initial=-1)]
+        rows = rows[~np.isin(rows, correction.landmark_ids)]
+        first = self.observers.first(rows)
+        for keyframe_id, T_world_cam in zip(correction.keyframe_ids.tolist(), correction.T_world_cam):
+            T_new_old = T_world_cam @ invert(self.keyframes[keyframe_id].T_world_cam)
+            self.move([], rows[first == keyframe_id], T_new_old)
 
     def take_states(self, states: InertialStates) -> None:
         """Velocities and biases of keyframes."""

@@ -171,6 +171,21 @@ def test_a_correction_replaces_poses_and_points():
     np.testing.assert_array_equal(world.points_world[2], points[0])
 
 
+def test_landmarks_that_had_no_part_in_a_correction_stay_before_their_first_observer():
+    world = small_map()
+    lonely = add_landmarks(world, add_keyframe(world, np.full(3, -1)).keyframe_id, np.arange(3))
+    later = add_landmarks(world, add_keyframe(world, np.full(2, -1)).keyframe_id, np.arange(2))
+    T_before, was = world.keyframes[2].T_world_cam, world.points_world[: world.num_landmarks].copy()
+    seen = points_in_camera(world, lonely, T_before)
+    poses = np.stack([T_MOVE, T_MOVE @ T_MOVE])  # of keyframes 1, which saw nothing first, and 2
+    optimised = np.array([[1.0, 2.0, 3.0]])
+    world.apply(correction(keyframe_ids=ids(1, 2), T_world_cam=poses, landmark_ids=lonely[:1], points_world=optimised))
+    np.testing.assert_array_equal(world.points_world[lonely[0]], optimised[0])
+    np.testing.assert_allclose(points_in_camera(world, lonely[1:], poses[1]), seen[1:], atol=1e-12)
+    np.testing.assert_array_equal(world.points_world[:5], was[:5])
+    np.testing.assert_array_equal(world.points_world[later], was[later])
+
+
 def test_a_correction_drops_outliers_and_landmarks_that_nobody_confirms_any_more():
     world = small_map(keyframes=3)
     world.apply(correction(outliers=[(0, 1), (1, 3), (2, 3)]))
