@@ -176,7 +176,7 @@ class BrowserPage:
 
     def _joined(self, client: Any) -> None:
         with self._lock:
-            self._views[client.client_id] = BrowserView(client)
+            self._views[client.client_id] = BrowserView(client, self._server.get_event_loop())
         self._look()
 
     def _left(self, client: Any) -> None:
@@ -184,10 +184,10 @@ class BrowserPage:
             self._views.pop(client.client_id, None)
 
     def _show_all(self, client: Any) -> None:
-        self._follow.value = False
         with self._lock:
             if client is not None and client.client_id in self._views:
                 self._views[client.client_id].show_all()
+        self._follow.value = False  # looks too, where it changes
         self._look()
 
     def _look(self) -> None:

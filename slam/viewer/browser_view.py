@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections import deque
 from typing import Any
 
@@ -14,13 +15,14 @@ UP = (0.0, -1.0, 0.0)  # y is down in the world
 REMEMBERED = 8  # views that were set: the browser answers a little late, with one of them
 SAME_SHARE = 0.02  # of the scene's radius: closer views are one
 COVERED = 0.28  # of the page's width, by the panel with the buttons
+NUDGE_SHARE = 1e-3  # of the scene's radius
 
 
 class BrowserView:
-    """The view of one browser; ``client`` is viser's."""
+    """The view of one browser; ``client`` and ``event_loop`` are viser's."""
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, event_loop: AbstractEventLoop) -> None:
+        self._client, self._event_loop = client, event_loop
         self._set: deque[Float64] = deque(maxlen=REMEMBERED)  # where the eye was put
         self._is_free = False  # the user has turned it
         self._must_move = True
@@ -51,10 +53,21 @@ class BrowserView:
             return
         self._must_move = False
         self._set.append(eye)
+        self._event_loop.call_soon_threadsafe(self._move, eye, target, NUDGE_SHARE * self._radius)
+
+    def _move(self, eye: Float64, target: Float64, nudge: float) -> None:
+        """Send a view to the browser; where nothing that the browser says can come in between.
+
+        viser sends only what differs from the browser's last word, which may be of before its last move: what is a
+        nudge away is always sent, and of two messages the later one.
+        """
+        camera = self._client.camera
         with self._client.atomic():
-            self._client.camera.up_direction = UP
-            self._client.camera.position = eye
-            self._client.camera.look_at = target
+            camera.up_direction = UP
+            for moved in (nudge, 0.0):
+                camera.position = eye + moved
+            for moved in (nudge, 0.0):
+                camera.look_at = target + moved
 
     def _reported(self, eye: Float64) -> None:
         """The browser says where it looks from: where it was told to, or where its user went."""
