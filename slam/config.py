@@ -14,6 +14,7 @@ from typing import Any
 import tomli_w
 
 from slam.errors import ConfigError
+from slam.types import Mode
 
 FEATURE_ALIASES = {"aliked": "aliked-n16"}
 
@@ -96,7 +97,8 @@ class GraphConfig:
     edge: int = 8  # older keyframes that see the same landmarks, held by their marginal prior
     iterations: int = 8  # Levenberg-Marquardt, at most
     sigma_px: float = 1.0  # of a keypoint
-    sigma_disparity_px: float = 1.0  # of right_x
+    sigma_disparity_px: float = 1.0  # of right_x, from a depth camera
+    stereo_sigma_disparity_px: float = 2.0  # and of a stereo pair, whose disparities are a little wrong all together
     huber: float = 1.5  # sigmas
     outlier_px: float = 4.0  # observations beyond are dropped
     max_landmarks: int = 1200  # in one window
@@ -177,6 +179,14 @@ class SlamConfig:
     places: PlacesConfig = field(default_factory=PlacesConfig)
     inertial: InertialConfig = field(default_factory=InertialConfig)
     run: RunConfig = field(default_factory=RunConfig)
+
+    def for_mode(self, mode: Mode) -> SlamConfig:
+        """With what tracking and graph have of their own for a stereo pair, where it is one."""
+        if mode is not Mode.STEREO:
+            return self
+        tracking = replace(self.tracking, local_landmarks=self.tracking.stereo_local_landmarks)
+        graph = replace(self.graph, sigma_disparity_px=self.graph.stereo_sigma_disparity_px)
+        return replace(self, tracking=tracking, graph=graph)
 
 
 def load_config(path: Path) -> SlamConfig:

@@ -63,6 +63,7 @@ class Slam:
         grows: bool = True,
     ) -> None:
         rig = Rig("camera", rig) if isinstance(rig, Camera) else rig
+        config = config.for_mode(mode)
         self.rig, self.mode, self.config = rig, mode, config
         self.observer = Observer(rig, mode, config.features)
         self.matcher = make_matcher(config.matcher, config.features.name)
@@ -72,10 +73,7 @@ class Slam:
         self.video = video_matcher(self.matcher, config, mode, lambda: self.deadline.left_ms)
         self.inertial = make_inertial(rig, mode, config)
         self._motion = self.inertial.motion
-        tracking = config.tracking
-        if mode is Mode.STEREO:
-            tracking = replace(tracking, local_landmarks=tracking.stereo_local_landmarks)
-        self._tracker = Tracker(rig, self.video, tracking, config.graph.sigma_disparity_px)
+        self._tracker = Tracker(rig, self.video, config.tracking, config.graph.sigma_disparity_px)
         self._keyframes = KeyframeChoice(config.keyframes)
         self._mapper = Mapper(rig, mode, self.matcher, config.mapping, config.tracking)
         self._placed, self._waiting = PlacedFrames() if restored is None else restored.placed(), WaitingFrames()

@@ -4,6 +4,7 @@ import pytest
 
 from slam.config import FeatureConfig, SlamConfig, as_dict, load_config, with_setting, write_config
 from slam.errors import ConfigError
+from slam.types import Mode
 
 
 def loaded(tmp_path, text):
@@ -107,3 +108,12 @@ def test_a_config_never_changes_in_place():
 def test_aliked_alone_means_the_normal_one():
     assert FeatureConfig(name="aliked").name == "aliked-n16"
     assert FeatureConfig(name="aliked-t16").name == "aliked-t16"
+
+
+def test_a_stereo_pair_has_settings_of_its_own_and_other_modes_keep_theirs():
+    config = SlamConfig()
+    stereo = config.for_mode(Mode.STEREO)
+    assert stereo.tracking.local_landmarks == config.tracking.stereo_local_landmarks
+    assert stereo.graph.sigma_disparity_px == config.graph.stereo_sigma_disparity_px
+    assert stereo.for_mode(Mode.STEREO) == stereo
+    assert config.for_mode(Mode.RGBD) == config.for_mode(Mode.MONO) == config

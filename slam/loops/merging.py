@@ -44,6 +44,7 @@ class Merging:
         self, world: Map, placed: PlacedFrames, rig: Rig, mode: Mode, config: SlamConfig, matcher: Matcher
     ) -> None:
         """Raises WeightsError when the place vocabulary does not belong to the features."""
+        config = config.for_mode(mode)
         self._map, self._placed, self._rig, self._mode, self._config = world, placed, rig, mode, config
         tracker = Tracker(rig, matcher, config.tracking, config.graph.sigma_disparity_px)
         self._recognition = Recognition(world, tracker, config, mode)
