@@ -1,6 +1,7 @@
 """Calls of the command line: in this process, or as the user's shell does it; and short recordings to call it on."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -34,7 +35,13 @@ def start(cwd, *args):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
     )
+
+
+def _hear_ctrl_c():
+    """A shell makes its background jobs deaf to Ctrl-C, and their children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def answer(process, timeout_s=120):

@@ -46,6 +46,7 @@ def test_a_metric_map_is_metric_still_for_the_next_run(recorded, slam, tmp_path)
     assert figures["info"]["inertial"]["start_s"] is None  # it was an earlier run's
 
 
+@pytest.mark.slow
 def test_without_its_samples_the_flight_has_no_scale(recorded, slam, tmp_path):
     path = recorded / "sequences" / "euroc_v101_moving_90"
     assert slam("run", "euroc", path, "--mode", "mono", "--set", "inertial.use=false", "--out", "run").code == 0

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from command_line import answer, called, start, typed
+from command_line import answer, called, called_in, start
 
 from slam.mapfile.reader import load_map
 from slam.mapfile.told import compared_with_health
@@ -26,8 +26,7 @@ def slam(monkeypatch, capsys, tmp_path):
 def mapped(tmp_path_factory):
     """A folder with the map of the demo's first 60 frames, and the run's summary."""
     folder = tmp_path_factory.mktemp("mapped")
-    done = typed(folder, "run", "demo", "--max-frames", 60, *FRAMES, "--map", "a.map", "--out", "run")
-    assert (done.code, done.err) == (0, "")
+    assert called_in(folder, "run", "demo", "--max-frames", 60, *FRAMES, "--map", "a.map", "--out", "run") == 0
     return folder, json.loads((folder / "run" / "summary.json").read_text())
 
 

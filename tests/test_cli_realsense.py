@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pyrealsense2 as rs
 import pytest
-from command_line import called, short_recording, typed
+from command_line import called, called_in, short_recording, typed
 from software_camera import SoftwareCamera, feeding, write_realsense_file
 
 from slam.evaluation.ate import ate
@@ -29,8 +29,7 @@ def demo_file(tmp_path):
 def test_a_file_runs_as_the_folder_that_it_was_recorded_from(tmp_path, demo_file):
     folder, file = demo_file
     for out, args in (("rs", ("realsense", "--file", file)), ("tum", ("tum", folder))):
-        answer = typed(tmp_path, "run", *args, "--viewer", "none", "--out", out)
-        assert answer.code == 0, answer.err
+        assert called_in(tmp_path, "run", *args, "--viewer", "none", "--out", out) == 0
     ours, theirs = (read_tum(tmp_path / out / "trajectory.txt") for out in ("rs", "tum"))
     np.testing.assert_allclose(ours.T_world_cam, theirs.T_world_cam, atol=1e-6)
     summary = json.loads((tmp_path / "rs" / "summary.json").read_text())

@@ -36,6 +36,7 @@ def test_a_camera_of_ones_own_is_tracked():
     assert "keyframes" in lines[40]
 
 
+@pytest.mark.slow
 def test_the_second_half_is_found_in_the_map_of_the_first(tmp_path):
     done = example("map_and_localize.py", "demo", "-", tmp_path / "demo.map")
     assert (done.returncode, done.stderr) == (0, "")

@@ -56,6 +56,7 @@ def test_what_a_loop_measured_fits_the_map_that_it_bent(mode):
         assert np.linalg.norm(off[:3, 3]) < 0.02 * depth and abs(np.log(loop.scale_a_b)) < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_two_runs_with_loops_are_the_same_to_the_bit(mode):
     again, _ = run(mode, STEPS, CONFIG, noise_px=1.0, disparity_noise_px=1.0)

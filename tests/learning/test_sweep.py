@@ -68,6 +68,7 @@ def test_every_combination_is_trained_once_and_a_killed_worker_changes_no_figure
     assert len((tmp_path / "ray" / "sweep.csv").read_text().splitlines()) == 5
 
 
+@pytest.mark.slow
 def test_a_training_uses_what_another_prepared_and_goes_on_from_its_checkpoint(plan, photos, tmp_path):
     first = replace(plan, seeds=(0,), grid={"width": (16,)})
     (trained,) = run_sweep(first, SweepOptions(tmp_path / "first"), lambda line: None)

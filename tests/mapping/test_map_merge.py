@@ -82,6 +82,7 @@ def test_two_halves_become_one_map_as_true_as_that_of_one_run(mode):
     assert error_m(both, [FIRST, SECOND]) < alone + 0.003  # m, on a circle of 1 m radius
 
 
+@pytest.mark.slow
 def test_an_adjustment_of_a_merged_monocular_map_makes_it_truer():
     halves = mapped(Mode.MONO, FIRST), mapped(Mode.MONO, SECOND)
     plain, adjusted = merged(*halves)[0], merged(*halves, adjust_s=60.0)[0]

@@ -34,6 +34,7 @@ def test_a_walk_goes_at_the_pace_of_a_person_all_around():
     assert abs(np.sum(pace) * LAP_S / len(times) - RING.length_m) < 0.2 * RING.length_m
 
 
+@pytest.mark.slow
 def test_a_walk_keeps_clear_of_walls_and_furniture(raycaster):
     path = path_through(WALK)
     camera = rgbd_camera(WALK)
@@ -43,6 +44,7 @@ def test_a_walk_keeps_clear_of_walls_and_furniture(raycaster):
         assert view.depth_m.min() > 0.15  # m
 
 
+@pytest.mark.slow
 def test_the_other_side_of_the_block_is_out_of_sight(raycaster):
     path, camera = path_through(WALK), rgbd_camera(WALK)
     starts = [path.poses(np.array([t]))[0] for t in (0.0, 0.5 * LAP_S)]

@@ -44,6 +44,7 @@ def test_a_realtime_run_and_its_replay_leave_the_same_bytes(slam, tmp_path, mode
     assert (live["hurried"], live["exit_histogram"]) == (again["hurried"], again["exit_histogram"])
 
 
+@pytest.mark.slow
 def test_frames_placed_after_the_end_of_a_hurried_run_are_replayed_too(slam, tmp_path):
     args = ("--mode", "mono", "--realtime", "--fps", "2000", "--viewer", "none")
     for frames in (10, 11):  # the monocular map has just begun: those before it still wait
