@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -159,7 +160,9 @@ def show_rows(rows: Sequence[tuple[str, str]]) -> None:
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    table = Table(*(Column(name, overflow="fold") for name in header))
+    """Rows under their header; the first column, whose words are typed on, is never broken."""
+    columns = [Column(name, overflow="fold", no_wrap=name == header[0]) for name in header]
+    table = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for row in rows:
         table.add_row(*row)
     console.print(table)

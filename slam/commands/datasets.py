@@ -27,7 +27,7 @@ def datasets_command(
 ) -> None:
     """List the datasets: sequences, licence, ground truth, and what of them is on the disk."""
     from slam.datasets import datasets_root, find_dataset
-    from slam.datasets.listing import DATASET_HEADER, SEQUENCE_HEADER, dataset_facts, dataset_rows, sequence_rows
+    from slam.datasets.listing import DATASET_HEADER, dataset_facts, dataset_rows, sequence_table
     from slam.terminal import show_rows, show_table
 
     root = to or datasets_root()
@@ -35,8 +35,8 @@ def datasets_command(
         show_table(DATASET_HEADER, dataset_rows(root))
         return
     dataset = find_dataset(name)
-    show_rows(dataset_facts(dataset))
-    show_table(SEQUENCE_HEADER, sequence_rows(root, dataset))
+    show_rows(dataset_facts(root, dataset))
+    show_table(*sequence_table(root, dataset))
 
 
 @download.command("dataset")

@@ -7,7 +7,7 @@ from pathlib import Path
 from slam.datasets.catalog import Dataset, Sequence, catalog, is_on_disk, sequence_folder
 
 DATASET_HEADER = ("name", "dataset", "modes", "sequences", "on the disk", "licence")
-SEQUENCE_HEADER = ("name", "also", "rig", "frames", "on the disk", "run it with")
+SEQUENCE_HEADER = ("name", "also", "rig", "frames", "on the disk")
 
 
 def dataset_rows(root: Path) -> list[tuple[str, ...]]:
@@ -15,12 +15,14 @@ def dataset_rows(root: Path) -> list[tuple[str, ...]]:
     return [_dataset_row(root, dataset) for dataset in catalog().values()]
 
 
-def sequence_rows(root: Path, dataset: Dataset) -> list[tuple[str, ...]]:
-    """One row per sequence of a dataset."""
-    return [_sequence_row(root, dataset, sequence) for sequence in dataset.sequences]
+def sequence_table(root: Path, dataset: Dataset) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A header and one row per sequence of a dataset, without columns that say nothing."""
+    rows = [_sequence_row(root, dataset, sequence) for sequence in dataset.sequences]
+    kept = [i for i in range(len(SEQUENCE_HEADER)) if any(row[i] for row in rows)]
+    return tuple(SEQUENCE_HEADER[i] for i in kept), [tuple(row[i] for i in kept) for row in rows]
 
 
-def dataset_facts(dataset: Dataset) -> list[tuple[str, str]]:
+def dataset_facts(root: Path, dataset: Dataset) -> list[tuple[str, str]]:
     """What there is to know of a dataset, whose parts have no row of their own."""
     facts = [
         ("dataset", dataset.title),
@@ -31,6 +33,7 @@ def dataset_facts(dataset: Dataset) -> list[tuple[str, str]]:
         ("checked by", dataset.checks),
         ("login", dataset.login),
         ("groups", ", ".join(dataset.groups)),
+        ("run it with", _command(root, dataset)),
     ]
     return [(name, value) for name, value in facts if value]
 
@@ -42,8 +45,15 @@ def _dataset_row(root: Path, dataset: Dataset) -> tuple[str, ...]:
 
 
 def _sequence_row(root: Path, dataset: Dataset, sequence: Sequence) -> tuple[str, ...]:
-    there, folder = is_on_disk(root, dataset, sequence), sequence_folder(root, dataset, sequence)
-    rig = f" --rig {sequence.rig}" if sequence.rig else ""
-    frames = str(sequence.frames) if sequence.frames else ""
-    command = f"slam run {dataset.source} {folder}{rig}"
-    return sequence.name, ", ".join(sequence.aliases), sequence.rig, frames, "yes" if there else "", command
+    there = "yes" if is_on_disk(root, dataset, sequence) else "no"
+    return sequence.name, ", ".join(sequence.aliases), sequence.rig, str(sequence.frames or ""), there
+
+
+def _command(root: Path, dataset: Dataset) -> str:
+    """How any of the sequences is run: NAME and RIG stand for those of its row."""
+    if not any(sequence.archives for sequence in dataset.sequences):
+        return f"slam run {dataset.source} --mode {'|'.join(mode.value for mode in dataset.modes)}"  # knows its folder
+    folder = sequence_folder(root, dataset, dataset.sequences[0]).with_name("NAME")
+    rigs = {sequence.rig for sequence in dataset.sequences}
+    rig = f"--rig {rigs.pop()}" if len(rigs) == 1 else "--rig RIG"
+    return f"slam run {dataset.source} {folder} " + (f"[{rig}]" if "" in rigs else rig)
