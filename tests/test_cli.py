@@ -1,5 +1,6 @@
 """The command line's contract without a long run: answers at once, and one clear sentence for every bad input."""
 
+import re
 import statistics
 import time
 
@@ -10,6 +11,7 @@ from command_line import called, replace_image, short_recording, start, typed
 
 from slam.data_files import PACKAGE
 from slam.features import FEATURES
+from slam.sources import SOURCES
 
 RUN = ("run", "demo", "--max-frames", "3", "--viewer", "none")
 
@@ -54,6 +56,12 @@ def test_the_version_is_the_packages(slam):
 def test_every_command_explains_itself(slam, command):
     answer = slam(*command, "--help")
     assert answer.code == 0 and "Usage" in answer.out
+
+
+def test_the_help_of_run_names_every_source(slam, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    words = re.findall(r"\w+", slam("run", "--help").out.split("Options")[0])
+    assert set(SOURCES) <= set(words)
 
 
 def test_train_and_download_explain_themselves(slam):

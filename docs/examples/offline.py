@@ -1,6 +1,6 @@
 """A recording from its first frame to its last, and its trajectory as a file.
 
-python offline.py SOURCE PATH OUT.txt     SOURCE: tum, euroc, kitti, folder, video; or demo with PATH -
+python offline.py SOURCE PATH OUT.txt     SOURCE: a source of slam run, as tum or video; or demo with PATH -
 """
 
 import sys

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 def run_command(
     source: Annotated[
-        str, typer.Argument(help="webcam, realsense, demo, tum, euroc, kitti, folder, video, or a launch file's name.")
+        str,
+        typer.Argument(
+            help="webcam, realsense, demo, tum, euroc, kitti, sevenscenes, icl, tartanair, tumvi, folder, video, recorded"
+            " (by --record), or a launch file's name."
+        ),
     ],
     path: Annotated[
         str | None, typer.Argument(help="Folder or file of the recording; number or address of the camera.")
