@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from slam.evaluation.summary import FrameRecord
+    from slam.evaluation.frame_records import FrameRecord
     from slam.running.loop import Progress
 
 RECENT = 150  # frames that figures of "now" are made of

@@ -25,7 +25,8 @@ from rich.progress import (
 from rich.table import Column, Table
 
 from slam.dashboard import Dashboard
-from slam.evaluation.summary import Summary, summary_rows
+from slam.evaluation.summary import Summary
+from slam.evaluation.summary_table import summary_rows
 
 if TYPE_CHECKING:
     from slam.learning.train import Progress as TrainProgress

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from slam.dashboard import Dashboard, latency, rate_hz
-from slam.evaluation.summary import FrameRecord
+from slam.evaluation.frame_records import FrameRecord
 from slam.running.loop import Progress
 
 RECORD = FrameRecord(

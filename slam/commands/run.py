@@ -35,8 +35,8 @@ def run_command(
     source: Annotated[
         str,
         typer.Argument(
-            help="webcam, realsense, demo, tum, euroc, kitti, sevenscenes, icl, tartanair, tumvi, folder, video, recorded"
-            " (by --record), or a launch file's name."
+            help="webcam, realsense, demo, tum, euroc, kitti, sevenscenes, icl, tartanair, tumvi, folder, video,"
+            " recorded (by --record), or a launch file's name."
         ),
     ],
     path: Annotated[

@@ -23,10 +23,11 @@ from slam.config import write_config as write_config_file
 from slam.errors import ConfigError
 from slam.evaluation import environment
 from slam.evaluation.ate import Align, AteResult
+from slam.evaluation.frame_records import FrameRecord, Load, read_records
 from slam.evaluation.plots import Effort, plot_error, plot_trajectory
 from slam.evaluation.run_errors import run_errors, truth_of_frames
 from slam.evaluation.run_folder import opened_run_folder, written_whole
-from slam.evaluation.summary import FrameRecord, Load, Summary, effort_figures, read_records
+from slam.evaluation.summary import Summary, effort_figures
 from slam.export.ply import write_ply
 from slam.geometry import quat_xyzw_from_rotation
 from slam.trajectory import Trajectory, seconds_text, write_tum

@@ -10,8 +10,9 @@ from typing import Any
 from slam.config import SlamConfig
 from slam.errors import ConfigError, SlamError
 from slam.evaluation.compare_files import aligned_to
+from slam.evaluation.frame_records import FrameRecord, Load
 from slam.evaluation.run_report import RunRecorder
-from slam.evaluation.summary import FrameRecord, Load, Summary
+from slam.evaluation.summary import Summary
 from slam.mapping.snapshot import map_bytes
 from slam.pipeline import Slam
 from slam.running.controls import Controls

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from slam.config import SlamConfig
 from slam.errors import SlamError
+from slam.evaluation.frame_records import FrameRecord
 from slam.evaluation.run_report import RunRecorder
-from slam.evaluation.summary import FrameRecord, Summary
+from slam.evaluation.summary import Summary
 from slam.graph import Graph, InlineGraph
 from slam.mapfile.contents import LoadedMap
 from slam.mapfile.merge import compacted

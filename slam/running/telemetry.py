@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from slam.errors import ConfigError
-from slam.evaluation.summary import FrameRecord
+from slam.evaluation.frame_records import FrameRecord
 
 LOOPBACK = "127.0.0.1"
 BEHIND = 300  # records that wait for a slow reader; then it misses the oldest

@@ -11,7 +11,7 @@ from slam.errors import ConfigError
 from slam.evaluation.ate import ate
 from slam.evaluation.run_errors import MAX_DIFF_S
 from slam.evaluation.run_report import RunRecorder
-from slam.evaluation.summary import summary_rows
+from slam.evaluation.summary_table import summary_rows
 from slam.trajectory import Trajectory, read_tum
 from slam.types import MapSnapshot, Mode, Track, TrackStatus
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from slam.errors import TrajectoryError
 from slam.evaluation.ate import Align, AteResult, ate
+from slam.evaluation.frame_records import FrameRecord, read_records
 from slam.evaluation.run_errors import MAX_DIFF_S
 from slam.evaluation.suite.records import RunFigures
-from slam.evaluation.summary import FrameRecord, read_records
 from slam.trajectory import Trajectory, read_tum
 from slam.types import Float64, Int64
 
