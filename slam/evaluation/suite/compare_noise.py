@@ -7,6 +7,7 @@ quantity whose noise multiplies, so its logarithms are compared.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -51,7 +52,9 @@ def ratio_test(a: Sequence[float], b: Sequence[float]) -> RatioTest:
     first, second = np.log(a), np.log(b)
     if np.ptp(first) == 0 and np.ptp(second) == 0:  # no noise at all
         return RatioTest(ratio, ratio, ratio, 1.0 if first[0] == second[0] else 0.0)
-    result = ttest_ind(second, first, equal_var=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)  # one group without noise is no error
+        result = ttest_ind(second, first, equal_var=False)
     interval = result.confidence_interval(0.95)
     return RatioTest(ratio, math.exp(interval.low), math.exp(interval.high), float(result.pvalue))
 

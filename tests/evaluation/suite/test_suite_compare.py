@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from command_line import called
 from scipy.stats import t as student
+from scipy.stats import ttest_1samp
 
 from slam.evaluation.suite.compare import Verdict, compare
 from slam.evaluation.suite.compare_noise import beyond_noise, rank_p, ratio_test, smallest_p
@@ -190,6 +191,15 @@ def test_the_interval_of_a_ratio_holds_the_ratio():
     assert ratio_test(wide, tight).p == pytest.approx(2 * student.sf(t, freedom))
     assert ratio_test((2.0, 2.0), (3.0, 3.0)) == (1.5, 1.5, 1.5, 0.0)
     assert ratio_test((2.0, 2.0), (2.0, 2.0)).p == 1.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_side_without_noise_is_a_known_value_for_the_other_and_says_nothing():
+    noisy = [480.0, 483.0, 481.0]  # MB
+    test = ratio_test([477.0] * 3, noisy)
+    assert test.p == pytest.approx(ttest_1samp(np.log(noisy), np.log(477.0)).pvalue)
+    assert ratio_test(noisy, [477.0] * 3).p == pytest.approx(test.p)
+    assert ratio_test([477.0] * 3, np.nextafter(480.0, [0, 480, 481])).p < 1e-6
 
 
 def test_correction_is_benjamini_and_hochbergs():
