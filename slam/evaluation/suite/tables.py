@@ -28,7 +28,9 @@ FLAT = ("exit_histogram", "latency_ms")  # fields that become columns of their o
 
 
 def table(results: SuiteResults) -> str:
-    """Markdown: medians, with minimum and maximum where they differ; failures counted in words."""
+    """Markdown: medians, with minimum and maximum where they differ; failures counted in words; no empty column."""
+    rows = [_cells(case) for case in results.cases]
+    kept = [i for i in range(len(HEADER)) if any(row[i] for row in rows)]
     lines = [
         f"# {results.suite}",
         "",
@@ -37,9 +39,7 @@ def table(results: SuiteResults) -> str:
         "where runs differ); every input frame counts; errors of the final trajectory and of the poses as emitted, "
         "RMSE after the alignment named.",
         "",
-        f"| {' | '.join(HEADER)} |",
-        f"|{'---|' * len(HEADER)}",
-        *(f"| {' | '.join(_cells(case))} |" for case in results.cases),
+        *(f"| {' | '.join(row[i] for i in kept)} |" for row in (HEADER, ("---",) * len(HEADER), *rows)),
     ]
     failed = [(case.case.name, run) for case in results.cases for run in case.runs if run.failure]
     lines += ["", *(f"FAILED: {name}, seed {run.seed}: {run.failure}" for name, run in failed)]
