@@ -10,7 +10,8 @@ from slam.camera import Camera
 from slam.config import TrackingConfig
 from slam.geometry import apply, inside, invert
 from slam.mapping.map import Map
-from slam.types import Bool, Float32, Float64, Int64, MatchView, Observation
+from slam.tracking.neighbours import is_best, pairs_along
+from slam.types import Float32, Float64, Int64, MatchView, Observation
 
 MIN_VIEW_COS = 0.4  # cosine between the present and the last view of a landmark
 MAX_DISTANCE_RATIO = 2.5  # present over last viewing distance, or the inverse
@@ -83,26 +84,12 @@ def guided_search(
     ids, index = view.landmark_ids[wanted[of_wanted]], free[of_free]
     similarity = np.einsum("kd,kd->k", world.descriptors[ids], observation.features.descriptors[index])
     good = similarity > config.search_similarity
-    good &= _is_best(of_wanted, similarity) & _is_best(of_free, similarity)
+    good &= is_best(of_wanted, similarity) & is_best(of_free, similarity)
     return index[good], ids[good]
 
 
 def _near(xy_a: Float64, xy_b: Float32, radius_px: float) -> tuple[Int64, Int64]:
     """Indices (K,) into a (M, 2) and b (N, 2) of the pairs that differ by less than the radius in x and in y."""
-    order = np.argsort(xy_b[:, 0], kind="stable")
-    x_b, x_a = xy_b[order, 0].astype(np.float64), xy_a[:, 0]
-    first = np.searchsorted(x_b, x_a - radius_px, "right")
-    counts = np.searchsorted(x_b, x_a + radius_px, "left") - first
-    index_a = np.repeat(np.arange(len(xy_a)), counts)
-    position = np.arange(len(index_a)) - np.repeat(np.cumsum(counts) - counts, counts)  # within the pairs of one a
-    index_b = order[np.repeat(first, counts) + position]
+    index_a, index_b = pairs_along(xy_a[:, 0], xy_b[:, 0], radius_px)
     near = np.abs(xy_a[index_a, 1] - xy_b[index_b, 1]) < radius_px
     return index_a[near], index_b[near]
-
-
-def _is_best(owner: Int64, similarity: Float32) -> Bool:
-    """(K,) whether a pair is the most similar of its owner, the first of equal ones."""
-    order = np.lexsort((-similarity, owner))
-    is_first = np.empty(len(owner), bool)
-    is_first[order] = np.diff(owner[order], prepend=-1) > 0
-    return is_first

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from slam.types import Bool, Features, Float32, Uint8
+from slam.tracking.neighbours import is_best, pairs_along
+from slam.types import Bool, Features, Float32, Int64, Uint8
 
 MAX_ROW_DIFFERENCE_PX = 2.0
 MIN_SIMILARITY = 0.75  # cosine of the descriptors
@@ -50,9 +51,14 @@ def correlate_on_row(left: Uint8, right: Uint8, xy: Float32, right_x_guess: Floa
     middle, rows = np.clip(best, 1, 2 * SEARCH_PX - 1), np.arange(len(xy))
     before, peak, after = scores[rows, middle - 1], scores[rows, middle], scores[rows, middle + 1]
     bend = np.minimum(before - 2 * peak + after, -1e-6)
-    right_x = right_x_guess + middle - SEARCH_PX + (before - after) / (2 * bend)  # top of a parabola
-    slanted, move_px = _refined_on_slant(right, xy, right_x, template)
-    return slanted, inside & (peak > MIN_CORRELATION) & (move_px < MAX_SLANT_MOVE_PX)
+    move = middle - SEARCH_PX + (before - after) / (2 * bend)  # top of a parabola
+    right_x = (right_x_guess + move).astype(np.float32)
+    ok = inside & (peak > MIN_CORRELATION)
+    if not ok.any():
+        return right_x, ok
+    right_x[ok], move_px = _refined_on_slant(right, xy[ok], right_x[ok], template[ok])
+    ok[ok] = move_px < MAX_SLANT_MOVE_PX
+    return right_x, ok
 
 
 def _refined_on_slant(right: Uint8, xy: Float32, right_x: Float32, template: Float32) -> tuple[Float32, Float32]:
@@ -77,15 +83,15 @@ def _refined_on_slant(right: Uint8, xy: Float32, right_x: Float32, template: Flo
     return warp[:, 0], np.abs(warp[:, 0] - right_x)
 
 
-def _partners(a: Features, b: Features, max_disparity_px: float) -> tuple[np.ndarray, np.ndarray]:
-    disparity = a.xy[:, None, 0] - b.xy[None, :, 0]
-    rows = np.abs(a.xy[:, None, 1] - b.xy[None, :, 1])
-    allowed = (rows < MAX_ROW_DIFFERENCE_PX) & (disparity > -1.0) & (disparity < max_disparity_px)
-    similarity = np.where(allowed, a.descriptors @ b.descriptors.T, -1.0)
-    best_b, best_a = similarity.argmax(1), similarity.argmax(0)
-    index_a = np.flatnonzero(best_a[best_b] == np.arange(len(a)))
-    index_a = index_a[similarity[index_a, best_b[index_a]] > MIN_SIMILARITY]
-    return index_a, best_b[index_a]
+def _partners(a: Features, b: Features, max_disparity_px: float) -> tuple[Int64, Int64]:
+    """Indices (K,) into a and b: mutual best descriptors of nearly one row, in the order of a."""
+    index_a, index_b = pairs_along(a.xy[:, 1], b.xy[:, 1], MAX_ROW_DIFFERENCE_PX)
+    disparity = a.xy[index_a, 0] - b.xy[index_b, 0]
+    allowed = (disparity > -1.0) & (disparity < max_disparity_px)
+    index_a, index_b = index_a[allowed], index_b[allowed]
+    similarity = np.einsum("kd,kd->k", a.descriptors[index_a], b.descriptors[index_b])
+    good = is_best(index_a, similarity) & is_best(index_b, similarity) & (similarity > MIN_SIMILARITY)
+    return index_a[good], index_b[good]
 
 
 def _patches(image: Uint8, xy: np.ndarray, half_width_px: int) -> Float32:

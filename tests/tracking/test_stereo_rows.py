@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from slam.tracking.stereo import SEARCH_PX, correlate_on_row, match_rows
+from slam.tracking.stereo import (
+    MAX_ROW_DIFFERENCE_PX,
+    MIN_SIMILARITY,
+    SEARCH_PX,
+    _partners,
+    correlate_on_row,
+    match_rows,
+)
 from slam.types import Features
 
 SIZE = (320, 240)
@@ -72,6 +79,22 @@ def test_matches_along_the_row_give_the_disparity():
 def test_partners_that_cannot_be_are_refused(offset, max_disparity_px):
     (left, right), a = shifted_pair(-offset[0]), features(places())
     assert np.isnan(match_rows(left, right, a, features(a.xy + offset), max_disparity_px)).all()
+
+
+def test_partners_are_each_others_best_of_all_that_may_be():
+    rng = np.random.default_rng(5)
+    a, b = (features(rng.uniform(0, 80, (count, 2)), seed=count) for count in (300, 280))
+    a.descriptors[:], b.descriptors[:] = np.abs(a.descriptors), np.abs(b.descriptors)  # alike enough to be partners
+    disparity = a.xy[:, None, 0] - b.xy[None, :, 0]
+    allowed = (
+        (np.abs(a.xy[:, None, 1] - b.xy[None, :, 1]) < MAX_ROW_DIFFERENCE_PX) & (disparity > -1) & (disparity < 40)
+    )
+    similarity = np.where(allowed, a.descriptors @ b.descriptors.T, -1)
+    best = similarity.argmax(1)
+    mutual = (similarity.argmax(0)[best] == np.arange(len(a))) & (similarity.max(1) > MIN_SIMILARITY)
+    index_a, index_b = _partners(a, b, 40.0)
+    assert mutual.sum() > 20
+    assert (index_a.tolist(), index_b.tolist()) == (mutual.nonzero()[0].tolist(), best[mutual].tolist())
 
 
 def test_points_that_look_different_are_no_partners():
