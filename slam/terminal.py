@@ -162,7 +162,7 @@ def show_rows(rows: Sequence[tuple[str, str]]) -> None:
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Rows under their header; the first column, whose words are typed on, is never broken."""
-    columns = [Column(name, overflow="fold", no_wrap=name == header[0]) for name in header]
+    columns = [Column(name, overflow="fold", no_wrap=i == 0) for i, name in enumerate(header)]
     table = Table(*columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for row in rows:
         table.add_row(*row)

@@ -1,10 +1,12 @@
 """Calls of the command line: in this process, or as the user's shell does it; and short recordings to call it on."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,28 +60,29 @@ def typed(cwd, *args):
 
 
 def called_in(cwd, *args):
-    """``slam args`` in this process and a folder, for fixtures that serve many tests: the exit code."""
-    with pytest.MonkeyPatch.context() as patch:
+    """``slam args`` in this process and a folder, for fixtures that serve many tests."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.chdir(cwd)
-        patch.setattr(sys, "argv", ["slam", *map(str, args)])
-        try:
-            slam.cli.main()
-        except SystemExit as ending:
-            return ending.code or 0
-    return 0
+        code = _exit_code(patch, args)
+    return Answer(code, out.getvalue(), err.getvalue())
 
 
 def called(monkeypatch, capsys, *args):
     """``slam args`` in this process: seconds faster than a new one."""
-    monkeypatch.setattr(sys, "argv", ["slam", *map(str, args)])
     capsys.readouterr()
-    code = 0
+    code = _exit_code(monkeypatch, args)
+    said = capsys.readouterr()
+    return Answer(code, said.out, said.err)
+
+
+def _exit_code(patch, args):
+    patch.setattr(sys, "argv", ["slam", *map(str, args)])
     try:
         slam.cli.main()
     except SystemExit as ending:
-        code = ending.code or 0
-    said = capsys.readouterr()
-    return Answer(code, said.out, said.err)
+        return ending.code or 0
+    return 0
 
 
 def short_recording(folder: Path, frames: int, first: int = 0) -> Path:

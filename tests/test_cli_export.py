@@ -22,8 +22,9 @@ def folder(tmp_path_factory):
     """A run of a recording that lies in ``taken``, exported in every form to the places they have by default."""
     folder = tmp_path_factory.mktemp("exported")
     short_recording(folder / "taken", 40)
-    assert called_in(folder, "run", "tum", "taken", "--viewer", "none", "--out", "run") == 0
-    assert [called_in(folder, "export", "run", what) for what in FORMS] == [0] * len(FORMS)
+    done = called_in(folder, "run", "tum", "taken", "--viewer", "none", "--out", "run")
+    assert (done.code, done.err) == (0, "")
+    assert [called_in(folder, "export", "run", what).code for what in FORMS] == [0] * len(FORMS)
     return folder
 
 

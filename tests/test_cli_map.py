@@ -26,7 +26,8 @@ def slam(monkeypatch, capsys, tmp_path):
 def mapped(tmp_path_factory):
     """A folder with the map of the demo's first 60 frames, and the run's summary."""
     folder = tmp_path_factory.mktemp("mapped")
-    assert called_in(folder, "run", "demo", "--max-frames", 60, *FRAMES, "--map", "a.map", "--out", "run") == 0
+    done = called_in(folder, "run", "demo", "--max-frames", 60, *FRAMES, "--map", "a.map", "--out", "run")
+    assert (done.code, done.err) == (0, "")
     return folder, json.loads((folder / "run" / "summary.json").read_text())
 
 

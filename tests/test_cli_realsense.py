@@ -29,7 +29,8 @@ def demo_file(tmp_path):
 def test_a_file_runs_as_the_folder_that_it_was_recorded_from(tmp_path, demo_file):
     folder, file = demo_file
     for out, args in (("rs", ("realsense", "--file", file)), ("tum", ("tum", folder))):
-        assert called_in(tmp_path, "run", *args, "--viewer", "none", "--out", out) == 0
+        answer = called_in(tmp_path, "run", *args, "--viewer", "none", "--out", out)
+        assert answer.code == 0, answer.err
     ours, theirs = (read_tum(tmp_path / out / "trajectory.txt") for out in ("rs", "tum"))
     np.testing.assert_allclose(ours.T_world_cam, theirs.T_world_cam, atol=1e-6)
     summary = json.loads((tmp_path / "rs" / "summary.json").read_text())

@@ -30,12 +30,12 @@ def folder(tmp_path_factory):
         video.write(frame.color[..., ::-1])
     video.release()
     intrinsics = f"{camera.fx},{camera.fy},{camera.cx},{camera.cy}"
-    assert (
-        called_in(folder, "run", "video", "phone.mkv", "--intrinsics", intrinsics, "--viewer", "none", "--out", "run")
-        == 0
+    done = called_in(
+        folder, "run", "video", "phone.mkv", "--intrinsics", intrinsics, "--viewer", "none", "--out", "run"
     )
+    assert (done.code, done.err) == (0, "")
     for what in ("colmap", "nerfstudio"):
-        assert called_in(folder, "export", "run", what, what, "--every", EVERY, "--jpeg", 95) == 0
+        assert called_in(folder, "export", "run", what, what, "--every", EVERY, "--jpeg", 95).code == 0
     return folder
 
 

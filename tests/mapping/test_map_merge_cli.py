@@ -23,8 +23,10 @@ def halves(tmp_path_factory):
     folder = tmp_path_factory.mktemp("halves")
     for name, first in (("a", 0), ("b", 60)):
         recording = short_recording(folder / name, 90, first)
-        words = "run", "tum", recording, "--map", f"{name}.map", "--viewer", "none", "--out", f"run_{name}"
-        assert called_in(folder, *words) == 0
+        done = called_in(
+            folder, "run", "tum", recording, "--map", f"{name}.map", "--viewer", "none", "--out", f"run_{name}"
+        )
+        assert (done.code, done.err) == (0, "")
     done = typed(folder, "map", "merge", "a.map", "b.map", "both.map")
     assert (done.code, done.err) == (0, "")
     return folder, " ".join(done.out.split())

@@ -50,7 +50,7 @@ def folder(tmp_path_factory):
     (recordings / "empty").mkdir()
     (recordings / "empty" / "rgb.txt").write_text("# nothing\n")
     out = tmp_path_factory.mktemp("out")
-    return bench_suite(SuiteOptions(str(recordings), out, out, repeats=1), "slam bench mine", lambda words: None)
+    return bench_suite(SuiteOptions(str(recordings), out, out, repeats=2), "slam bench mine", lambda words: None)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def test_every_case_has_its_pictures_its_row_and_its_failures(text):
     page = Page(text)
     words = " ".join(page.words)
     assert page.tags.count("svg") == 5  # path, time, cost of two cases; no path where no map was started
-    assert "3 cases, 3 runs" in words and "1 failed, 1 never started a map" in words
-    assert words.count("exit code 2: ") == 1
+    assert "3 cases, 6 runs" in words and "2 failed, 2 never started a map" in words
+    assert words.count("exit code 2: ") == 2
     assert "short <b> rgbd" in words and "<b> rgbd" not in text  # names are no markup
 
 
