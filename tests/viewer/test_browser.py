@@ -122,6 +122,8 @@ def test_the_buttons_ask_the_run(page, viewer):
 
 
 def test_the_view_follows_the_camera_and_comes_back(page):
+    page.click("Whole in view")
+    time.sleep(1.0)  # s: what is compared with must itself be the whole view, at rest
     before = view(page)
     page.check("follow camera")
     eventually(lambda: np.abs(view(page) - before).mean() > 4)  # grey levels
